@@ -1,0 +1,1 @@
+"""Owns the inverters' Modbus endpoints: reads them, applies setpoints, reads back."""

@@ -1,0 +1,1 @@
+"""Merges the limits and runs the control law."""

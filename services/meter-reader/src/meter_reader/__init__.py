@@ -1,0 +1,1 @@
+"""Reads the site meter and publishes its readings."""

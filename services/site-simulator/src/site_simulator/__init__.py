@@ -1,0 +1,1 @@
+"""A whole solar site as Modbus devices."""

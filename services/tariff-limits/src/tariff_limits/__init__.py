@@ -1,0 +1,1 @@
+"""Publishes limits from tariffs."""

@@ -1,0 +1,146 @@
+"""The plant used for judging: inverters with lag, dead time and a scale error, a house, and a late meter.
+
+Pure and exact: between events each inverter follows its first-order lag in closed form, so the step size
+does not matter. Times are seconds on any clock of the caller's; power in watts, + generation, site + import.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class InverterModel:
+    """One inverter: `gain` is the scale error of its limit, `revert_s` its own timer (None: none)."""
+
+    rated_w: float = 10_000.0
+    tau_s: float = 1.0
+    dead_time_s: float = 0.0
+    gain: float = 1.0
+
+
+@dataclass(slots=True)
+class PlantInverter:
+    """State of one inverter; `limit_w` None is "no limit"."""
+
+    model: InverterModel
+    available_w: float
+    power_w: float = 0.0
+    limit_w: float | None = None
+    connected: bool = True
+    revert_at: float | None = None
+    revert_limit_w: float | None = None
+    _pending: deque[tuple[float, float | None, bool]] = field(default_factory=deque)
+
+    @property
+    def aim_w(self) -> float:
+        """Where its power tends to now."""
+        if not self.connected:
+            return 0.0
+        ceiling = min(self.available_w, self.model.rated_w)
+        return ceiling if self.limit_w is None else max(0.0, min(ceiling, self.limit_w * self.model.gain))
+
+    def command(self, at: float, limit_w: float | None, connected: bool = True) -> None:
+        """Write a limit at time `at`; it takes effect after the dead time."""
+        self._pending.append((at + self.model.dead_time_s, limit_w, connected))
+
+    def revert_after(self, at: float, seconds: float | None, limit_w: float | None) -> None:
+        """Arm the device's own timer: at `at + seconds` the limit becomes `limit_w`; None disarms it."""
+        self.revert_at = None if seconds is None else at + seconds
+        self.revert_limit_w = limit_w
+
+    def next_event(self) -> float:
+        """When a pending command or the timer takes effect; infinity when there is none."""
+        pending = self._pending[0][0] if self._pending else math.inf
+        return min(pending, math.inf if self.revert_at is None else self.revert_at)
+
+    def take_effect(self, now: float) -> None:
+        """Apply what is due at `now`."""
+        if self.revert_at is not None and self.revert_at <= now:
+            self.limit_w, self.revert_at = self.revert_limit_w, None
+        while self._pending and self._pending[0][0] <= now:
+            _, self.limit_w, self.connected = self._pending.popleft()
+
+    def flow(self, seconds: float) -> None:
+        """Follow the lag for `seconds` with the aim held."""
+        if seconds > 0:
+            self.power_w += (self.aim_w - self.power_w) * -math.expm1(-seconds / self.model.tau_s)
+
+
+@dataclass(frozen=True, slots=True)
+class MeterModel:
+    """The site meter: sampled every `refresh_s` (0: at every read), shown `latency_s` later."""
+
+    refresh_s: float = 0.0
+    latency_s: float = 0.0
+    noise_w: float = 8.0
+    phase_s: float = 0.0
+
+
+class Plant:
+    """A whole site. Set `load_w` and each `available_w` at will, after `advance` to that moment."""
+
+    def __init__(
+        self,
+        inverters: Sequence[InverterModel],
+        *,
+        load_w: float = 500.0,
+        meter: MeterModel | None = None,
+        seed: int = 1,
+        start: float = 0.0,
+    ) -> None:
+        self.inverters = [PlantInverter(model, available_w=model.rated_w) for model in inverters]
+        self.load_w = load_w
+        self.meter = meter or MeterModel()
+        self.now = start
+        self._random = random.Random(seed)
+        self._refresh = self.meter.refresh_s or (0.02 if self.meter.latency_s else 0.0)
+        self._next_sample = start + self.meter.phase_s
+        self._samples: deque[tuple[float, float]] = deque([(-math.inf, load_w)])
+
+    @property
+    def generation_w(self) -> float:
+        """What all inverters make together, true."""
+        return sum(inverter.power_w for inverter in self.inverters)
+
+    @property
+    def site_w(self) -> float:
+        """Power at the grid connection, + import, true."""
+        return self.load_w - self.generation_w
+
+    def settle(self) -> None:
+        """Put every inverter where it tends to; the meter has seen it."""
+        for inverter in self.inverters:
+            inverter.take_effect(self.now)
+            inverter.power_w = inverter.aim_w
+        self._samples = deque([(-math.inf, self.site_w)])
+
+    def advance(self, until: float) -> None:
+        """Let time pass to `until`, exactly."""
+        while self.now < until:
+            events = [inverter.next_event() for inverter in self.inverters]
+            sample_at = self._next_sample if self._refresh else math.inf
+            moment = max(self.now, min(until, sample_at, *events))
+            for inverter in self.inverters:
+                inverter.flow(moment - self.now)
+            self.now = moment
+            for inverter in self.inverters:
+                inverter.take_effect(moment)
+            if sample_at <= moment:
+                self._samples.append((moment + self.meter.latency_s, self.site_w + self._noise()))
+                self._next_sample += self._refresh
+
+    def read_meter(self) -> float:
+        """What the meter shows now, watts."""
+        if not self._refresh:
+            return self.site_w + self._noise()
+        while len(self._samples) > 1 and self._samples[1][0] <= self.now:
+            self._samples.popleft()
+        return self._samples[0][1]
+
+    def _noise(self) -> float:
+        return self._random.gauss(0.0, self.meter.noise_w) if self.meter.noise_w else 0.0

@@ -1,0 +1,153 @@
+"""THE table: every topic of the contract with its payload, writer, QoS, retain, period and deadline.
+
+Documentation, JSON Schemas, subscriptions and the broker's access list all come from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dynexport import messages as m
+
+
+class Stored(StrEnum):
+    """What a receiver does with a stored (retained) copy."""
+
+    IGNORED = "ignored"  # live is for control: dropped and counted
+    SEEN = "seen"  # delivered, marked `retained`; the receiver decides
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One row: `name` is relative to the root, `+` stands for an id, `model` None for a plain word."""
+
+    name: str
+    model: type[m.Message] | None
+    writers: tuple[str, ...]
+    qos: int
+    retain: bool
+    period: str
+    about: str
+    stored: Stored = Stored.SEEN
+    skew_checked: bool = False
+    queue: bool = False
+    deadline: str = ""
+
+    @property
+    def ids(self) -> int:
+        """How many ids the name holds."""
+        return self.name.count("+")
+
+    def path(self, root: str, *ids: str) -> str:
+        """The full topic; with too few ids raises ValueError, with none of a wildcard's it is the filter."""
+        if ids and len(ids) != self.ids:
+            raise ValueError(f"topic {self.name} needs {self.ids} ids, got {ids}")
+        name = self.name
+        for part in ids:
+            name = name.replace("+", part, 1)
+        return f"{root}/{name}"
+
+    def match(self, root: str, path: str) -> tuple[str, ...] | None:
+        """The ids that `path` holds in this row's places, or None when it is another topic."""
+        have, want = path.split("/"), self.path(root).split("/")
+        if len(have) != len(want):
+            return None
+        pairs = list(zip(have, want, strict=True))
+        if any(w not in ("+", h) for h, w in pairs):
+            return None
+        return tuple(h for h, w in pairs if w == "+")
+
+
+def _reading(
+    name: str, model: type[m.Message], writers: tuple[str, ...], period: str, about: str, deadline: str
+) -> Topic:
+    return Topic(
+        name, model, writers, 0, False, period, about, Stored.IGNORED, skew_checked=True, deadline=deadline
+    )
+
+
+METER_READING = _reading(
+    "meter/site/reading", m.MeterReading, ("meter-reader", "inverter-writer"),
+    "`meter.poll_s`, or an MQTT meter's `period_s`", "the site meter, + is import",
+    "2 periods: no raising; 4 s or 3 periods: open loop",
+)  # fmt: skip
+INVERTER_READING = _reading(
+    "inverter/+/reading", m.InverterReading, ("inverter-writer",), "1 s or faster",
+    "one inverter, + is generation", "5 s: asleep or silent",
+)  # fmt: skip
+INVERTER_CAPABILITY = Topic(
+    "inverter/+/capability", m.InverterCapability, ("inverter-writer",), 1, True, "start, change",
+    "what the inverter is, and what it does when we die",
+)  # fmt: skip
+INVERTER_CONTROL = Topic(
+    "inverter/+/control", m.InverterControl, ("inverter-writer",), 1, True, "10 s + change",
+    "what was asked, what was really written, what the inverter says it holds",
+)  # fmt: skip
+BATTERY_READING = _reading(
+    "battery/+/reading", m.BatteryReading, ("owner",), "1 s", "a battery, + is discharge",
+    "5 s: its `rated_w` counts in open loop",
+)  # fmt: skip
+UNCONTROLLED_READING = _reading(
+    "uncontrolled/+/reading", m.PowerReading, ("owner",), "1 s",
+    "a generator that does not obey us", "5 s: its `rated_w` counts in open loop",
+)  # fmt: skip
+BATTERY_SETPOINT = Topic(
+    "battery/+/setpoint", m.Setpoint, ("limit-engine",), 0, False, "1 s + change", "as for an inverter",
+    Stored.IGNORED, skew_checked=True,
+)  # fmt: skip
+LOAD_SETPOINT = Topic(
+    "load/+/setpoint", m.Setpoint, ("limit-engine",), 0, False, "1 s + change", "as for an inverter",
+    Stored.IGNORED, skew_checked=True,
+)  # fmt: skip
+LOAD_READING = _reading("load/+/reading", m.PowerReading, ("owner",), "1 s", "a controllable load", "5 s")
+LIMIT = Topic(
+    "limit/+", m.Limit, ("csip-client", "tariff-limits", "owner"), 1, True, "10 s + change",
+    "a source's candidate limits; only sources listed in `site.yaml` count",
+    deadline="60 s or its `ttl_s`: an obligation's fallback; a preference is ignored",
+)  # fmt: skip
+ACTIVE = Topic(
+    "active", m.Active, ("limit-engine",), 1, True, "5 s + change", "the envelope in force, and why"
+)
+SETPOINT = Topic(
+    "setpoint/+", m.Setpoint, ("limit-engine",), 0, False, "1 s + change", "what one inverter may make",
+    Stored.IGNORED, skew_checked=True, deadline="15 s: the smaller of the last target and the failsafe share",
+)  # fmt: skip
+FEED_IN_PRICE = Topic(
+    "price/feed-in", m.FeedInPrice, ("tariff-limits",), 1, True, "change", "feed-in price, now and coming"
+)
+TARIFF_STATUS = Topic(
+    "tariff/status", m.TariffStatus, ("tariff-limits",), 1, True, "change", "the window in force and the next"
+)
+CSIP_STATUS = Topic(
+    "csip/status", m.CsipStatus, ("csip-client",), 1, True, "change", "reachability, certificate days left"
+)
+CSIP_SCHEDULE = Topic(
+    "csip/schedule",
+    m.CsipSchedule,
+    ("csip-client",),
+    1,
+    True,
+    "change",
+    "the control in force and those to come",
+)
+AVAILABILITY = Topic(
+    "service/+/availability",
+    None,
+    ("each",),
+    1,
+    True,
+    "connect",
+    "the word `online` or `offline`, by last will",
+)
+HEALTH = Topic("service/+/health", m.Health, ("each",), 0, True, "10 s", "the loop runs, and what it dropped")
+INFO = Topic("service/+/info", m.Info, ("each",), 1, True, "start", "version and settings, secrets masked")
+EVENT = Topic("service/+/event", m.Event, ("each",), 1, False, "transition", "something changed", queue=True)
+REQUEST = Topic(
+    "request/+/+", m.Request, ("dashboard", "owner"), 1, False, "on demand",
+    "`limit-engine/pause` (`source`, `for_s`), `limit-engine/step`, `inverter-writer/adopt` (`id`), "
+    "`site-simulator/fault` (`fault`, `id`, `value`, `for_s`)",
+    Stored.IGNORED, queue=True,
+)  # fmt: skip
+
+TABLE: tuple[Topic, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Topic))
