@@ -1,0 +1,103 @@
+"""The control law against the plant, without sockets: what the robustness matrix and `make soak` run.
+
+It stands in for the services around the law: polls at their own phases, the writer's rationing of control.md.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from dynexport.messages import InverterState
+from dynexport.testing.plant import InverterModel, MeterModel, Plant
+from limit_engine.control import Bounds, ControlLaw, Decision, Plan
+
+COMMUNICATION_S = 0.005
+
+
+@dataclass(slots=True)
+class Loop:
+    """One simulated site under the law; `step` lets time pass to the next poll."""
+
+    inverters: list[InverterModel]
+    meter: MeterModel
+    load_w: float = 5000.0
+    poll_s: float = 0.2
+    seed: int = 1
+    bounds: Bounds = field(default_factory=lambda: Bounds(1500.0))
+    plan: Plan | None = None
+    ready: bool = True
+    meter_alive: bool = True
+    distort: Callable[[float], float] | None = None
+    silent: set[str] = field(default_factory=set)
+
+    plant: Plant = field(init=False)
+    law: ControlLaw = field(init=False)
+    decision: Decision | None = field(init=False, default=None)
+    trace: list[tuple[float, float]] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        rng = random.Random(self.seed)
+        names = [f"i{index}" for index in range(len(self.inverters))]
+        self.plant = Plant(self.inverters, load_w=self.load_w, meter=self.meter, seed=self.seed)
+        for inverter in self.plant.inverters:
+            inverter.command(0.0, 0.0)
+        self.plant.settle()
+        rated = {name: model.rated_w for name, model in zip(names, self.inverters, strict=True)}
+        self.law = ControlLaw(self.plan or Plan(rated, meter_period_s=self.poll_s))
+        self._polls = [(rng.uniform(0, self.poll_s), name) for name in ["", *names]]
+        self._written: dict[str, tuple[float, float]] = dict.fromkeys(names, (-math.inf, 0.0))
+        self._index = {name: index for index, name in enumerate(names)}
+
+    _polls: list[tuple[float, str]] = field(init=False)
+    _written: dict[str, tuple[float, float]] = field(init=False)
+    _index: dict[str, int] = field(init=False)
+
+    def run(self, seconds: float) -> None:
+        """Let `seconds` pass, poll by poll; the true export is traced at every poll."""
+        end = self.plant.now + seconds
+        while self._polls and min(self._polls)[0] <= end:
+            self.step()
+        self.plant.advance(end)
+
+    def step(self) -> None:
+        """The next poll, and the law's answer to it."""
+        moment, name = min(self._polls)
+        self._polls[self._polls.index((moment, name))] = (moment + self.poll_s, name)
+        self.plant.advance(moment)
+        self.trace.append((moment, -self.plant.site_w))
+        if name == "":
+            self._read_meter(moment)
+        elif name not in self.silent:
+            self._read_inverter(moment, name)
+        self.decision = self.law.decide(self.bounds, moment, ready=self.ready)
+        self._write(moment + COMMUNICATION_S)
+
+    def _read_meter(self, moment: float) -> None:
+        if self.meter_alive:
+            value = self.plant.read_meter()
+            self.law.hear_meter(moment, moment, self.distort(value) if self.distort else value)
+
+    def _read_inverter(self, moment: float, name: str) -> None:
+        inverter = self.plant.inverters[self._index[name]]
+        curtailed = inverter.limit_w is not None and inverter.aim_w < min(
+            inverter.available_w, inverter.model.rated_w
+        )
+        state = InverterState.THROTTLED if curtailed else InverterState.MPPT
+        self.law.hear_inverter(name, moment, moment, inverter.power_w, state)
+
+    def _write(self, moment: float) -> None:
+        assert self.decision is not None
+        for name, command_w in self.decision.commands_w.items():
+            inverter = self.plant.inverters[self._index[name]]
+            rated_w = inverter.model.rated_w
+            wanted_w = math.floor(min(1.0, command_w / rated_w) * 10_000) / 10_000 * rated_w
+            at, written_w = self._written[name]
+            tightening = written_w - wanted_w > 0.005 * rated_w
+            dead_w = 0.002 * rated_w / len(self.inverters)
+            if tightening or (moment - at >= 1.0 and (wanted_w < written_w or wanted_w > written_w + dead_w)):
+                self._written[name] = (moment, wanted_w)
+                inverter.command(moment, wanted_w)
+                self.law.hear_applied(name, moment, wanted_w)
