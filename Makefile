@@ -1,0 +1,59 @@
+# Two commands matter: `make demo` and `make test`. `make` alone lists the rest.
+REPEATS ?= 6
+BIN := .venv/bin
+PROJECTS := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
+SOURCES := shared/src $(wildcard services/*/src) bench tests
+UV_COMPILE := uv pip compile -q --universal --generate-hashes --no-annotate --no-emit-index-url --no-header \
+	--python-version 3.11 shared/pyproject.toml requirements-build.in
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo up test integration bench bench-quick soak lint docs lock clean
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/.stamp ## a simulated site kept inside a changing export limit; Ctrl-C ends it
+	$(BIN)/dynexport demo
+
+up: .venv/.stamp ## every service that ./site.yaml needs, with their logs; Ctrl-C ends them
+	$(BIN)/dynexport up
+
+test: .venv/.stamp-dev ## every test: first the fast ones, then those with real processes
+	$(BIN)/pytest -q -n 2 -m "not integration and not slow"
+	$(BIN)/pytest -q -m integration
+
+integration: .venv/.stamp-dev ## only the tests with a real broker and real processes
+	$(BIN)/pytest -q -m integration
+
+bench: .venv/.stamp-dev ## the closed-loop benchmark, up to 25 minutes (REPEATS=12 for a release)
+	$(BIN)/python -m bench --repeats $(REPEATS)
+
+bench-quick: .venv/.stamp-dev ## each benchmark scenario once, a few minutes
+	$(BIN)/python -m bench --quick
+
+soak: .venv/.stamp-dev ## 2.5 million random merges and 10,000 control seconds under faults
+	$(BIN)/python -m bench.soak
+
+lint: .venv/.stamp-dev ## style, format and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy $(SOURCES)
+
+docs: .venv/.stamp ## generate docs/topics.md, docs/schemas, docs/config.md and the example site
+	$(BIN)/python -m dynexport.docs
+
+lock: ## bring both lock files in line with the pyproject.toml files (needs uv)
+	@command -v uv >/dev/null || { echo "lock: uv is needed; type: pipx install uv"; exit 2; }
+	$(UV_COMPILE) -o requirements.lock
+	$(UV_COMPILE) requirements-dev.in -c requirements.lock -o requirements-dev.lock
+
+clean: ## remove the environment and every cache
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.stamp: requirements.lock $(PROJECTS) tools/venv
+	@tools/venv
+
+.venv/.stamp-dev: .venv/.stamp requirements-dev.lock
+	@tools/venv dev
