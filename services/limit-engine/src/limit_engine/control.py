@@ -147,8 +147,12 @@ class ControlLaw:
         commands = {name: shares[name] / track.gain.value for name, track in self.tracks.items()}
         return Decision(mode, total_w, shares, commands, self.load.mean_w if self.load else None, limited)
 
+    def meter_fresh(self, mono: float) -> bool:
+        """Whether the last meter reading is young enough for closed loop."""
+        return mono - self._meter_heard <= self.plan.open_loop_after_s
+
     def _choose_mode(self, mono: float, ready: bool) -> Mode:
-        stale = mono - self._meter_heard > self.plan.open_loop_after_s or self.load is None
+        stale = not self.meter_fresh(mono) or self.load is None
         if not ready:
             mode = Mode.FAILSAFE
         elif stale or self.plausibility.wrong:
@@ -169,10 +173,9 @@ class ControlLaw:
         export_w = math.inf if bounds.export_limit_w is None else bounds.export_limit_w
         if mode is Mode.NORMAL and self.load is not None:
             return max(0.0, min(self.load.least_w + export_w, ceiling_w))
-        blind_w = max(0.0, export_w - bounds.blind_w - bounds.unseen_w)
-        blind_w = min(blind_w, ceiling_w)
         if mode is Mode.OPEN_LOOP:
-            return min(blind_w, self._entry_w)
+            return min(max(0.0, export_w - bounds.blind_w - bounds.unseen_w), ceiling_w, self._entry_w)
+        blind_w = min(max(0.0, export_w - bounds.blind_w), ceiling_w)
         return min(blind_w, math.inf if bounds.failsafe_w is None else bounds.failsafe_w)
 
     def _share(
@@ -180,7 +183,7 @@ class ControlLaw:
     ) -> dict[str, float]:
         headroom = self._headroom(bounds)
         answering = {track.id for track in self._answering(mono)}
-        if mode is not Mode.NORMAL:
+        if mode is Mode.FAILSAFE:
             answering = set(self.tracks)
         takers = [
             Taker(track.id, track.rated_w, track.ceiling_w(headroom))

@@ -89,6 +89,13 @@ def _ttl_s(state: SourceState, limit: Limit) -> float:
     return SILENT_AFTER_S if limit.ttl_s is None else min(limit.ttl_s, state.source.longest_ttl_s)
 
 
+def pause(state: SourceState, until: float) -> SourceState:
+    """A preference that the owner does not want for a while; raises ValueError for an obligation."""
+    if state.is_obligation:
+        raise ValueError(f"{state.name} is an obligation: it cannot be paused")
+    return replace(state, paused_until=until)
+
+
 def agreement(section: AgreementSection) -> Candidate:
     """The connection agreement as a candidate that never goes stale."""
     watts = {name: getattr(section, name) for name in WATT_LIMITS if getattr(section, name) is not None}

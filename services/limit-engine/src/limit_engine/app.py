@@ -1,0 +1,236 @@
+"""The engine as a service: what comes off the bus goes into the pure parts, what they decide goes out."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from dynexport.service import Context, HealthPart, Moment
+
+from dynexport import messages as m
+from dynexport import topics
+from dynexport.failsafe import failsafe_w
+from dynexport.ports import RawReceived, Received
+from dynexport.topics import Topic
+from limit_engine import sources
+from limit_engine.control import Bounds, ControlLaw, Plan
+from limit_engine.merge import Envelope, merge
+from limit_engine.site import Others, unseen_w
+from limit_engine.speaker import Speaker
+from limit_engine.standby import Standby
+from limit_engine.watch import Watch
+
+TICK_S = 0.2
+LONGEST_MEASURED_AGE_S = 10.0
+
+
+def new_engine_id() -> str:
+    """Random per process: two engines must never be taken for one."""
+    return secrets.token_hex(4)
+
+
+def plan(context: Context) -> Plan:
+    """The law's fixed figures from `site.yaml`."""
+    site = context.site
+    return Plan(
+        {inverter.id: inverter.rated_w for inverter in site.inverters},
+        up_ramp_pct_per_s=site.control.up_ramp_pct_per_s,
+        headroom_pct=site.control.headroom_pct,
+        meter_period_s=site.meter.poll_s,
+        location=m.Location(site.meter.location),
+        has_battery=bool(site.batteries),
+    )
+
+
+class Engine:
+    """The limit engine: one `step` is drain, freeze, decide, publish."""
+
+    def __init__(self, context: Context, engine_id: str) -> None:
+        self.context = context
+        self.law = ControlLaw(plan(context))
+        self.others = Others(context.site)
+        self.capabilities: dict[str, m.InverterCapability] = {}
+        self.standby = Standby(engine_id)
+        self.speaker = Speaker(context, engine_id)
+        self.watch = Watch(context)
+        started = context.clock.mono()
+        self.sources = {
+            name: sources.SourceState(name, source, started) for name, source in context.site.sources.items()
+        }
+        self.running = False
+        self._handlers: dict[Topic, Callable[[Received, Moment], None]] = {
+            topics.METER_READING: self._meter,
+            topics.INVERTER_READING: self._inverter,
+            topics.INVERTER_CONTROL: self._applied,
+            topics.INVERTER_CAPABILITY: self._capability,
+            topics.BATTERY_READING: self._other,
+            topics.UNCONTROLLED_READING: self._other,
+            topics.LIMIT: self._limit,
+            topics.SETPOINT: self._setpoint,
+            topics.REQUEST: self._request,
+        }
+
+    def start(self) -> None:
+        """Subscribe to everything that a decision needs."""
+        for topic in self._handlers:
+            self.context.bus.subscribe(topic)
+
+    def connected(self, now: Moment) -> None:
+        """The broker is there: listen from now on, and say everything afresh."""
+        if self.standby.listening_from is None:
+            self.standby.listening_from = now.mono
+        self.speaker.forget()
+
+    def step(self, inbox: Sequence[Received | RawReceived], now: Moment) -> float:
+        """One cycle; returns the seconds until the next without news."""
+        for received in inbox:
+            if isinstance(received, Received):
+                self._handlers[received.topic](received, now)
+        if not self.standby.may_speak(now.mono):
+            return TICK_S
+        self._take_over(now.mono)
+        envelope = self._envelope(now.mono)
+        decision = self.law.decide(
+            self._bounds(envelope, now.mono), now.mono, ready=self._ready(now.mono), open_switch=envelope.open
+        )
+        self.watch.look(self.law, decision, self.sources, now.mono)
+        self.speaker.say(self.law, decision, envelope, self.sources, self._waiting_for(now.mono), now)
+        return TICK_S
+
+    def stop(self, now: Moment) -> None:
+        """Let the next engine in at once: the lease is released with the last targets."""
+        if self.standby.speaking:
+            self.speaker.release(now)
+
+    def health(self) -> HealthPart:
+        """What has been learned of the meter and of each inverter."""
+        latency, stream, load = self.law.latency, self.law.stream, self.law.load
+        learned: dict[str, Any] = {
+            "meter": {
+                "latency_s": latency.learned_s,
+                "refresh_s": round(stream.refresh_s, 2),
+                "noise_w": round(load.noise_w, 1) if load else None,
+            }
+        }
+        for name, track in self.law.tracks.items():
+            learned[name] = {
+                "gain": round(track.gain.value, 4),
+                "tau_s": track.response.tau_s and round(track.response.tau_s, 2),
+                "dead_time_s": track.response.dead_time_s and round(track.response.dead_time_s, 2),
+            }
+        return HealthPart(learned=learned)
+
+    def _take_over(self, mono: float) -> None:
+        """Before the first setpoint: the ramps start from what stands, never above."""
+        if self.running:
+            return
+        self.running = True
+        self.context.unmute()
+        standing = {}
+        total_w = self.law.plan.total_w
+        for name, track in self.law.tracks.items():
+            share_w = failsafe_w(self.context.site) * track.rated_w / total_w
+            made_w = track.power_w if track.answers(mono) else share_w
+            standing[name] = made_w if track.applied_w is None else min(made_w, track.applied_w)
+        self.law.start_from(standing)
+
+    def _envelope(self, mono: float) -> Envelope:
+        stated = [sources.candidate(state, mono) for state in self.sources.values()]
+        counting = [candidate for candidate in stated if candidate is not None]
+        return merge([sources.agreement(self.context.site.agreement), *counting])
+
+    def _bounds(self, envelope: Envelope, mono: float) -> Bounds:
+        export, generation = envelope.export_limit_w, envelope.generation_limit_w
+        return Bounds(
+            export.value if export else None,
+            generation.value if generation else None,
+            failsafe_w(self.context.site),
+            blind_w=self.others.blind_w(mono),
+            uncontrolled_w=self.others.pv_w(mono),
+            unseen_w=unseen_w(self.law.tracks, self.capabilities, mono),
+        )
+
+    def _ready(self, mono: float) -> bool:
+        return self._waiting_for(mono) is None
+
+    def _waiting_for(self, mono: float) -> str | None:
+        return self.watch.waiting_for(self.law, self.sources, mono)
+
+    def _meter(self, received: Received, now: Moment) -> None:
+        reading = received.message
+        if isinstance(reading, m.MeterReading) and received.id == "":
+            moment = _measured(received, reading.issued_at, reading.measured_at)
+            battery_w = self.others.battery_w(now.mono)
+            self.law.hear_meter(moment, received.mono, reading.power_w, battery_w)
+
+    def _inverter(self, received: Received, now: Moment) -> None:  # noqa: ARG002
+        reading = received.message
+        if isinstance(reading, m.InverterReading) and received.id in self.law.tracks:
+            moment = _measured(received, reading.issued_at, reading.measured_at)
+            self.law.hear_inverter(
+                received.id, moment, received.mono, reading.power_w, reading.state, reading.available_w
+            )
+
+    def _applied(self, received: Received, now: Moment) -> None:  # noqa: ARG002
+        control = received.message
+        known = received.id in self.law.tracks and not received.retained
+        if known and isinstance(control, m.InverterControl) and control.applied_w is not None:
+            self.law.hear_applied(received.id, received.mono, control.applied_w)
+
+    def _capability(self, received: Received, now: Moment) -> None:  # noqa: ARG002
+        if isinstance(received.message, m.InverterCapability) and received.id in self.law.tracks:
+            self.capabilities[received.id] = received.message
+
+    def _other(self, received: Received, now: Moment) -> None:  # noqa: ARG002
+        reading = received.message
+        if isinstance(reading, m.BatteryReading | m.PowerReading):
+            self.others.hear(received.id, reading.power_w, received.mono)
+
+    def _limit(self, received: Received, now: Moment) -> None:
+        state = self.sources.get(received.id)
+        if state is None:
+            self.watch.unlisted(received.id)
+            return
+        limit = received.message if isinstance(received.message, m.Limit) else None
+        heard = sources.hear(state, limit, received.retained, now.wall, received.mono)
+        self.sources[received.id] = heard.state
+        self.watch.heard(received.id, heard)
+
+    def _setpoint(self, received: Received, now: Moment) -> None:
+        setpoint = received.message
+        if isinstance(setpoint, m.Setpoint):
+            news = self.standby.hear(setpoint.engine_id, setpoint.release, now.mono)
+            if news:
+                self.watch.second_engine(setpoint.engine_id)
+
+    def _request(self, received: Received, now: Moment) -> None:
+        request = received.message
+        if received.ids == ("limit-engine", "pause") and isinstance(request, m.Request):
+            self._pause(request, now.mono)
+
+    def _pause(self, request: m.Request, mono: float) -> None:
+        state = self.sources.get(request.source or "")
+        if state is None or state.is_obligation or request.for_s is None:
+            self.context.event(
+                m.Level.WARNING,
+                "pause_refused",
+                f"`{request.source}` cannot be paused: name a listed preference as `source`, and `for_s` in seconds",
+            )
+            return
+        self.sources[state.name] = sources.pause(state, mono + request.for_s)
+        self.context.event(
+            m.Level.INFO, "paused", f"`{state.name}` is ignored for {request.for_s:.0f} s, as the owner asked"
+        )
+
+
+def _measured(received: Received, issued_at: datetime, measured_at: datetime) -> float:
+    """The monotonic moment of a measurement: both stamps are of the publisher's own clock."""
+    age_s = (issued_at - measured_at).total_seconds()
+    return received.mono - min(max(0.0, age_s), LONGEST_MEASURED_AGE_S)
+
+
+def build(engine_id: str) -> Callable[[Context], Engine]:
+    """The factory for `service.main`."""
+    return lambda context: Engine(context, engine_id)

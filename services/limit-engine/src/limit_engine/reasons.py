@@ -1,0 +1,81 @@
+"""Why the site is limited, in a sentence that a householder understands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+
+from dynexport.messages import Mode
+from limit_engine.merge import Bound, Envelope
+
+WHO = {
+    "agreement": "your connection agreement",
+    "csip": "your electricity distributor",
+    "tariff": "your tariff",
+    "price": "the feed-in price",
+    "manual": "you (limit/manual)",
+}
+
+
+def watts(value: float) -> str:
+    """`1500 W`, without decimals."""
+    return f"{value:.0f} W"
+
+
+def who(source: str) -> str:
+    """A source in words."""
+    return WHO.get(source, f"the source `{source}`")
+
+
+def sentence(
+    mode: Mode,
+    envelope: Envelope,
+    *,
+    words: Mapping[str, str],
+    until: datetime | None,
+    zone: tzinfo,
+    waiting_for: str | None,
+    meter_wrong: str | None,
+) -> str:
+    """The reason for `active`: `words` holds what each source itself says."""
+    base = _envelope(envelope, words, until, zone)
+    match mode:
+        case Mode.FAILSAFE:
+            return (
+                f"Failsafe: generation is held low until {waiting_for or 'everything needed has been heard'}."
+            )
+        case Mode.OPEN_LOOP:
+            why = meter_wrong or "the meter is silent"
+            return (
+                f"Without a meter to go by ({why}), inverters are held as if the house used nothing. {base}"
+            )
+        case _:
+            return base
+
+
+def _envelope(envelope: Envelope, words: Mapping[str, str], until: datetime | None, zone: tzinfo) -> str:
+    opened_by = envelope.deenergized_by or envelope.disconnected_by
+    if opened_by is not None:
+        return f"The inverters are disconnected by {who(opened_by)}{_own(words, opened_by)}."
+    parts = []
+    export, generation = envelope.export_limit_w, envelope.generation_limit_w
+    if export is not None:
+        parts.append(f"Export is limited to {watts(export.value)} by {who(export.source)}")
+    if generation is not None:
+        verb = "generation" if parts else "Generation is limited"
+        parts.append(f"{verb} to {watts(generation.value)} by {who(generation.source)}")
+    if not parts:
+        return "Nothing limits export or generation."
+    ends = f" until {until.astimezone(zone):%H:%M}" if until else ""
+    said = _own(words, *(bound.source for bound in (export, generation) if bound is not None))
+    return f"{', '.join(parts)}{ends}{said}."
+
+
+def _own(words: Mapping[str, str], *sources: str) -> str:
+    said = [words[source] for source in dict.fromkeys(sources) if words.get(source)]
+    return f" ({'; '.join(said)})" if said else ""
+
+
+def tightest(envelope: Envelope) -> Bound | None:
+    """The bound that a householder feels: export before generation."""
+    return envelope.export_limit_w or envelope.generation_limit_w

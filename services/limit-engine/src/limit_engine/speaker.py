@@ -1,0 +1,138 @@
+"""What the engine says: setpoints every second and on change, the envelope every 5 s and on change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from dynexport.service import Context, Moment
+
+from dynexport import messages as m
+from dynexport import topics
+from limit_engine.control import ControlLaw, Decision
+from limit_engine.curtailment import Curtailment, curtailment
+from limit_engine.merge import Bound, Envelope
+from limit_engine.reasons import sentence
+from limit_engine.sources import SourceState
+
+SETPOINT_EVERY_S = 1.0
+ACTIVE_EVERY_S = 5.0
+WORTH_SAYING = 0.0002
+TTL_S = 15.0
+
+
+class Speaker:
+    """Publishes decisions; remembers only what it said, to know what changed."""
+
+    def __init__(self, context: Context, engine_id: str) -> None:
+        self.context = context
+        self.engine_id = engine_id
+        self._seq = 0
+        self._said: dict[str, tuple[float, float, bool]] = {}
+        self._active: tuple[object, ...] = ()
+        self._active_at = -math.inf
+
+    def forget(self) -> None:
+        """After a reconnect everything is said afresh."""
+        self._said.clear()
+        self._active = ()
+
+    def say(
+        self,
+        law: ControlLaw,
+        decision: Decision,
+        envelope: Envelope,
+        sources: Mapping[str, SourceState],
+        waiting_for: str | None,
+        now: Moment,
+    ) -> None:
+        """Publish what is due."""
+        for name, command_w in decision.commands_w.items():
+            self._setpoint(name, command_w, law.tracks[name].rated_w, not envelope.open, now)
+        self._envelope(law, decision, envelope, sources, waiting_for, now)
+
+    def release(self, now: Moment) -> None:
+        """Say the last targets once more, with `release`."""
+        for name, (_, target_w, connect) in list(self._said.items()):
+            self._send(name, target_w, connect, now, release=True)
+
+    def _setpoint(self, name: str, command_w: float, rated_w: float, connect: bool, now: Moment) -> None:
+        target_w = math.floor(command_w * 10.0) / 10.0
+        at, said_w, said_connect = self._said.get(name, (-math.inf, math.nan, connect))
+        changed = connect != said_connect or not abs(target_w - said_w) < WORTH_SAYING * rated_w
+        if changed or now.mono - at >= SETPOINT_EVERY_S:
+            self._send(name, target_w, connect, now)
+
+    def _send(self, name: str, target_w: float, connect: bool, now: Moment, *, release: bool = False) -> None:
+        self._seq += 1
+        message = m.Setpoint(
+            issued_at=now.wall,
+            target_w=target_w,
+            connect=connect,
+            engine_id=self.engine_id,
+            seq=self._seq,
+            ttl_s=TTL_S,
+            release=release,
+        )
+        self.context.bus.publish(topics.SETPOINT, message, name)
+        self._said[name] = (now.mono, target_w, connect)
+
+    def _envelope(
+        self,
+        law: ControlLaw,
+        decision: Decision,
+        envelope: Envelope,
+        sources: Mapping[str, SourceState],
+        waiting_for: str | None,
+        now: Moment,
+    ) -> None:
+        key = (envelope, decision.mode, waiting_for, law.plausibility.wrong)
+        if key == self._active and now.mono - self._active_at < ACTIVE_EVERY_S:
+            return
+        tracks = [track for track in law.tracks.values() if track.answers(now.mono)]
+        counting = {name: state.statement for name, state in sources.items() if state.alive(now.mono)}
+        until = _until(envelope, counting)
+        message = m.Active(
+            issued_at=now.wall,
+            mode=decision.mode,
+            reason=sentence(
+                decision.mode,
+                envelope,
+                words={name: said.reason for name, said in counting.items() if said and said.reason},
+                until=until,
+                zone=self.context.site.site.zone,
+                waiting_for=waiting_for,
+                meter_wrong=law.plausibility.wrong,
+            ),
+            until=until,
+            target_w=round(decision.target_w, 1),
+            **_fields(envelope),
+            **_curtailed(curtailment(tracks)),
+        )
+        if self.context.bus.publish(topics.ACTIVE, message):
+            self._active, self._active_at = key, now.mono
+
+
+def _until(envelope: Envelope, counting: Mapping[str, m.Limit | None]) -> datetime | None:
+    bounds = [bound for bound in (envelope.export_limit_w, envelope.generation_limit_w) if bound is not None]
+    said = [counting.get(bound.source) for bound in bounds]
+    moments = [limit.until for limit in said if limit is not None and limit.until is not None]
+    return min(moments) if moments else None
+
+
+def _fields(envelope: Envelope) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for attribute in m.WATT_LIMITS:
+        bound: Bound | None = envelope.bound(attribute)
+        fields[attribute] = bound.value if bound else None
+        fields[attribute.removesuffix("_w") + "_source"] = bound.source if bound else None
+    fields["connect"], fields["connect_source"] = envelope.disconnected_by is None, envelope.disconnected_by
+    fields["energize"], fields["energize_source"] = envelope.deenergized_by is None, envelope.deenergized_by
+    return fields
+
+
+def _curtailed(curtailed: Curtailment) -> dict[str, Any]:
+    watts = None if curtailed.watts is None else round(curtailed.watts, 0)
+    return {"curtailed_w": watts, "curtailed_basis": curtailed.basis}

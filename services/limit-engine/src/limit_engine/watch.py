@@ -1,0 +1,136 @@
+"""What is worth an event: changes of mode, sources that fall silent, inverters and meters that stop making sense."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dynexport.service import Context
+
+from dynexport.messages import Level, Mode
+from limit_engine.control import ControlLaw, Decision
+from limit_engine.sources import Heard, SourceState
+
+
+class Watch:
+    """Says each transition once, by comparing with what it saw before."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self._mode: Mode | None = None
+        self._wrong: str | None = None
+        self._alive: dict[str, bool] = {}
+        self._inverters: dict[str, str] = {}
+        self._unlisted: set[str] = set()
+        self._refused: dict[str, str] = {}
+        self._running = False
+
+    def waiting_for(self, law: ControlLaw, sources: Mapping[str, SourceState], mono: float) -> str | None:
+        """What failsafe still waits for, in words; None once it was left: later losses have their own answers."""
+        if self._running:
+            return None
+        unsettled = [name for name, state in sources.items() if not state.settled(mono)]
+        if unsettled:
+            return f"{' and '.join(sorted(unsettled))} has spoken"
+        if not law.meter_fresh(mono):
+            return "the meter is heard"
+        self._running = True
+        return None
+
+    def look(
+        self, law: ControlLaw, decision: Decision, sources: Mapping[str, SourceState], mono: float
+    ) -> None:
+        """Compare this cycle with the last, and say what changed."""
+        self._look_at_mode(decision.mode)
+        self._look_at_meter(law.plausibility.wrong)
+        for name, state in sources.items():
+            self._look_at_source(name, state, mono)
+        for name, track in law.tracks.items():
+            state_word = "answers" if track.answers(mono) else "asleep" if track.asleep else "silent"
+            self._look_at_inverter(name, state_word, heard=track.heard > float("-inf"))
+
+    def heard(self, name: str, heard: Heard) -> None:
+        """A source's message was taken or refused."""
+        if heard.refused is None:
+            self._refused.pop(name, None)
+            return
+        kind = "clock_skew" if heard.skew_s is not None else "limit_refused"
+        if self._refused.get(name) != kind:
+            self._refused[name] = kind
+            self.context.event(
+                Level.WARNING,
+                kind,
+                f"limit/{name} is not counted: {heard.refused}",
+                source=name,
+                offset_s=heard.skew_s,
+            )
+
+    def unlisted(self, name: str) -> None:
+        """Somebody publishes a limit that `site.yaml` does not list."""
+        if name not in self._unlisted and len(self._unlisted) < 100:
+            self._unlisted.add(name)
+            self.context.event(
+                Level.WARNING,
+                "source_unlisted",
+                f"limit/{name} has no effect: list `{name}` under `sources` in site.yaml",
+                source=name,
+            )
+
+    def second_engine(self, engine_id: str) -> None:
+        """Another engine sends setpoints."""
+        self.context.event(
+            Level.WARNING,
+            "second_engine",
+            f"another limit-engine ({engine_id}) sends setpoints",
+            engine_id=engine_id,
+        )
+
+    def _look_at_mode(self, mode: Mode) -> None:
+        if mode is self._mode:
+            return
+        level = Level.INFO if mode is Mode.NORMAL else Level.WARNING
+        self.context.event(level, f"mode_{mode.value}", f"control is now in {mode.value.replace('_', ' ')}")
+        self._mode = mode
+
+    def _look_at_meter(self, wrong: str | None) -> None:
+        if wrong == self._wrong:
+            return
+        if wrong is None:
+            self.context.event(Level.INFO, "meter_plausible", "the meter makes sense again")
+        else:
+            self.context.event(
+                Level.ERROR, "meter_implausible", f"{wrong}: check its wiring and its `invert` setting"
+            )
+        self._wrong = wrong
+
+    def _look_at_source(self, name: str, state: SourceState, mono: float) -> None:
+        alive = state.alive(mono)
+        before = self._alive.get(name, not state.is_obligation and state.statement is None)
+        if state.statement is None and not state.settled(mono):
+            return
+        if alive != before and (alive or state.statement is not None or state.is_obligation):
+            self._say_source(name, state, alive)
+        self._alive[name] = alive
+
+    def _say_source(self, name: str, state: SourceState, alive: bool) -> None:
+        if alive:
+            self.context.event(Level.INFO, "source_heard", f"limit/{name} is heard", source=name)
+            return
+        meaning = "its fallback counts" if state.is_obligation else "it is ignored"
+        self.context.event(Level.WARNING, "source_silent", f"limit/{name} is silent: {meaning}", source=name)
+
+    def _look_at_inverter(self, name: str, word: str, *, heard: bool) -> None:
+        before = self._inverters.get(name)
+        self._inverters[name] = word
+        if word == before or (before is None and not heard):
+            return
+        if word == "silent":
+            self.context.event(
+                Level.WARNING,
+                "inverter_silent",
+                f"{name} does not answer: it counts as part of the load",
+                inverter=name,
+            )
+        elif word == "asleep":
+            self.context.event(Level.INFO, "inverter_asleep", f"{name} is asleep", inverter=name)
+        else:
+            self.context.event(Level.INFO, "inverter_heard", f"{name} answers", inverter=name)
