@@ -305,6 +305,9 @@ class SimulatorSection(Section):
         default="integer", description="SunSpec 103 and 203, or 113 and 213."
     )
     seed: int = Field(default=1, description="Seed of the noise.")
+    record: str | None = Field(
+        default=None, description="A file for the true powers every 20 ms and every write, as JSON lines."
+    )
 
 
 class Site(Section):
