@@ -1,0 +1,67 @@
+"""The simulator's record: the true powers every 20 ms and every write, on the machine's monotonic clock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The truth at one moment, watts."""
+
+    mono: float
+    export_w: float
+    load_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write to an inverter's limit."""
+
+    mono: float
+    inverter: str
+    pct: float
+
+
+@dataclass(slots=True)
+class Record:
+    """Reads on in the file as it grows."""
+
+    path: Path
+    samples: list[Sample] = field(default_factory=list)
+    writes: list[Write] = field(default_factory=list)
+    _offset: int = 0
+
+    def update(self) -> None:
+        """Take in what was added since; a last line that is not complete waits."""
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            file.seek(self._offset)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                self._offset += len(line)
+                self._take(json.loads(line))
+
+    def since(self, mono: float, until: float = float("inf")) -> Iterator[Sample]:
+        """The samples of a stretch."""
+        return (sample for sample in self.samples if mono <= sample.mono <= until)
+
+    def load_change(self, after: float) -> float:
+        """The moment at which the load stepped, after `after`; raises LookupError when it has not."""
+        before: Sample | None = None
+        for sample in self.since(after):
+            if before is not None and abs(sample.load_w - before.load_w) > 1000.0:
+                return sample.mono
+            before = sample
+        raise LookupError("the load has not stepped")
+
+    def _take(self, line: dict[str, float | str]) -> None:
+        if "write" in line:
+            self.writes.append(Write(float(line["mono"]), str(line["write"]), float(line["pct"])))
+        else:
+            self.samples.append(Sample(float(line["mono"]), -float(line["site_w"]), float(line["load_w"])))

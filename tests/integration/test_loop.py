@@ -1,0 +1,49 @@
+"""The main job, end to end: separate processes, a real broker, real Modbus sockets."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.stack import CLOCK, CONTROL, Stack, stack
+
+pytestmark = pytest.mark.integration
+
+STAND_IN = """
+import sys
+from datetime import UTC, datetime
+from dynexport import bus, clock, messages, settings, topics
+from dynexport.modbus import endpoint, sunspec_meter
+"""
+
+
+def exports(site: Stack, seconds: float) -> list[float]:
+    """The true export of the next seconds, watts."""
+    start = CLOCK.mono()
+    site.wait(seconds)
+    return [sample.export_w for sample in site.record.since(start)]
+
+
+def test_export_is_kept_at_the_limit_and_falls_below_a_lower_one_within_seconds(site: Stack) -> None:
+    settled = exports(site, 3.0)
+    assert 4900 < sum(settled) / len(settled) < 5030
+    site.limit(1500.0)
+    site.wait(7.0)
+    assert max(exports(site, 3.0)) < 1550
+
+
+def test_a_load_that_drops_does_not_raise_export_for_long(site: Stack) -> None:
+    site.simulate("load_w", 500.0)
+    site.wait(8.0)
+    assert max(exports(site, 3.0)) < 5050
+
+
+def test_a_limit_taken_back_lets_export_rise_again(site: Stack) -> None:
+    site.limit(0.0, for_s=3.0)
+    site.wait(3.0)
+    assert min(exports(site, 2.0)) < 1000
+    site.wait(10.0)
+    assert min(exports(site, 2.0)) > 4800
