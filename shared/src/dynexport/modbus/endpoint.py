@@ -1,0 +1,150 @@
+"""One Modbus TCP endpoint: blocking calls from its one owner, checked answers, no hidden retries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pymodbus.client.tcp import ModbusTcpClient
+from pymodbus.exceptions import ModbusException
+from pymodbus.pdu import ModbusPDU
+
+LARGEST_READ = 125
+READ_HOLDING, WRITE_MULTIPLE = 3, 16
+
+
+@dataclass(frozen=True, slots=True)
+class TcpAddress:
+    """Where an endpoint answers."""
+
+    host: str
+    port: int = 502
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class ModbusError(Exception):
+    """A device did not do what was asked; the text says which, what and how."""
+
+
+class Unreachable(ModbusError):
+    """No connection, a reset, or no answer in time."""
+
+
+class BadAnswer(ModbusError):
+    """An answer that does not fit the question; the connection was closed."""
+
+
+class Refused(ModbusError):
+    """A Modbus exception; `code` is its number."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Endpoint:
+    """Owned by one thread. The socket is closed after any timeout or odd answer, so that no late answer is
+    taken for the next one's (found with pymodbus and RTU framing: devices.md, finding 2).
+    """
+
+    def __init__(self, address: TcpAddress, *, timeout_s: float = 1.0) -> None:
+        self.address = address
+        self._client = ModbusTcpClient(address.host, port=address.port, timeout=timeout_s, retries=0)
+
+    def read_holding(self, unit: int, address: int, count: int) -> tuple[int, ...]:
+        """`count` holding registers from `address`, read in parts of at most 125; raises ModbusError."""
+        registers: list[int] = []
+        while len(registers) < count:
+            start = address + len(registers)
+            registers += self._read(unit, start, min(LARGEST_READ, count - len(registers)))
+        return tuple(registers)
+
+    def write_registers(self, unit: int, address: int, values: Sequence[int]) -> None:
+        """Write consecutive registers in one FC16; raises ModbusError, ValueError for values beyond 16 bit."""
+        if any(not 0 <= value <= 0xFFFF for value in values):
+            raise ValueError(f"register values must be 0..65535, got {list(values)}")
+        what = f"{self.address} unit {unit}: write of {len(values)} registers at {address}"
+        answer = self._call(
+            what,
+            lambda: self._client.write_registers(
+                address, list(values), device_id=unit, no_response_expected=False
+            ),
+        )
+        if answer.function_code != WRITE_MULTIPLE or answer.address != address or answer.count != len(values):
+            self.close()
+            raise BadAnswer(f"{what}: the answer is for another request")
+
+    def close(self) -> None:
+        """Close the socket; the next call opens it again."""
+        self._client.close()  # type: ignore[no-untyped-call]
+
+    def _read(self, unit: int, address: int, count: int) -> list[int]:
+        what = f"{self.address} unit {unit}: read of {count} registers at {address}"
+        answer = self._call(
+            what, lambda: self._client.read_holding_registers(address, count=count, device_id=unit)
+        )
+        if answer.function_code != READ_HOLDING or len(answer.registers) != count:
+            self.close()
+            raise BadAnswer(
+                f"{what}: function {answer.function_code} with {len(answer.registers)} registers came back"
+            )
+        return list(answer.registers)
+
+    def _call(self, what: str, request: Callable[[], ModbusPDU]) -> ModbusPDU:
+        """One request; a connection that the device had closed meanwhile is opened again once."""
+        reused = bool(self._client.connected)
+        try:
+            return self._once(what, request)
+        except _Gone:
+            if reused:
+                try:
+                    return self._once(what, request)
+                except _Gone as again:
+                    raise Unreachable(str(again)) from again
+            raise
+
+    def _once(self, what: str, request: Callable[[], ModbusPDU]) -> ModbusPDU:
+        try:
+            if not self._client.connected and not self._client.connect():  # type: ignore[no-untyped-call]
+                raise Unreachable(f"{what}: no connection")
+            answer = request()
+        except (ModbusException, OSError) as error:
+            self.close()
+            text = str(error)
+            if "No response" in text or "timed out" in text or isinstance(error, TimeoutError):
+                raise Unreachable(f"{what}: no answer") from error
+            raise _Gone(f"{what}: {text}") from error
+        except (ValueError, IndexError, AttributeError) as error:  # garbage that pymodbus could not decode
+            self.close()
+            raise BadAnswer(f"{what}: garbage ({error})") from error
+        if answer.isError():
+            code = int(getattr(answer, "exception_code", 0))
+            raise Refused(f"{what}: refused with Modbus exception {code}", code)
+        return answer
+
+
+class _Gone(Unreachable):
+    """The connection broke before an answer came."""
+
+
+@dataclass(slots=True)
+class BackOff:
+    """How long one unit is left alone after failures: first retry at once, then 1, 2, 4, 8, 10 s."""
+
+    failures: int = 0
+    until: float = float("-inf")
+
+    def ready(self, mono: float) -> bool:
+        """Whether it may be asked now."""
+        return mono >= self.until
+
+    def failed(self, mono: float) -> None:
+        """It did not answer."""
+        self.failures += 1
+        self.until = mono if self.failures == 1 else mono + min(10.0, 2.0 ** (self.failures - 2))
+
+    def succeeded(self) -> None:
+        """It answered."""
+        self.failures, self.until = 0, float("-inf")
