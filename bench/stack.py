@@ -13,12 +13,12 @@ from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
-from dynexport.broker import random_root, start_broker
-from dynexport.bus import MqttBus
 from ruamel.yaml import YAML
 
 from bench.record import Record
 from dynexport import topics
+from dynexport.broker import random_root, start_broker
+from dynexport.bus import MqttBus
 from dynexport.clock import SystemClock
 from dynexport.messages import Limit, Request
 from dynexport.settings.models import MqttSection

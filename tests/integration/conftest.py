@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-
 from bench.stack import CONTROL, Stack, stack
 
 EXPORT_LIMIT_W, FAILSAFE_W, LOAD_W = 5000.0, 1500.0, 3000.0
 
 
-@pytest.fixture()
+@pytest.fixture
 def site() -> Iterator[Stack]:
     """A running site of one 10 kW inverter, settled at its export limit of 5 kW."""
     with stack(export_limit_w=EXPORT_LIMIT_W, load_w=LOAD_W) as running:

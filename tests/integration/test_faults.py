@@ -6,7 +6,6 @@ import os
 import signal
 
 import pytest
-
 from bench.processes import tree
 from bench.stack import CLOCK, Stack
 

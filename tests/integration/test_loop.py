@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-
-from bench.stack import CLOCK, CONTROL, Stack, stack
+from bench.stack import CLOCK, Stack
 
 pytestmark = pytest.mark.integration
 

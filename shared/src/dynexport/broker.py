@@ -46,10 +46,9 @@ max_inflight_count = 100
 dynamic_filters = true
 """
 SERVE = """\
-import sys, threading
-from iotcore import IotCore
-IotCore().start_broker(sys.argv[1])
-threading.Event().wait()
+import sys
+from iotcore import IotCoreBroker
+IotCoreBroker(config_path=sys.argv[1]).run_forever()
 """
 
 

@@ -1,7 +1,6 @@
 """`python -m limit_engine`: settings, wiring, run."""
 
 from dynexport.service import main
-
 from limit_engine.app import build, new_engine_id
 
 if __name__ == "__main__":

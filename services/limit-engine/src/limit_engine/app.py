@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from dynexport.service import Context, HealthPart, Moment
-
 from dynexport import messages as m
 from dynexport import topics
 from dynexport.failsafe import failsafe_w
 from dynexport.ports import RawReceived, Received
+from dynexport.service import Context, HealthPart, Moment
 from dynexport.topics import Topic
 from limit_engine import sources
 from limit_engine.control import Bounds, ControlLaw, Plan
@@ -165,7 +164,7 @@ class Engine:
             battery_w = self.others.battery_w(now.mono)
             self.law.hear_meter(moment, received.mono, reading.power_w, battery_w)
 
-    def _inverter(self, received: Received, now: Moment) -> None:  # noqa: ARG002
+    def _inverter(self, received: Received, now: Moment) -> None:
         reading = received.message
         if isinstance(reading, m.InverterReading) and received.id in self.law.tracks:
             moment = _measured(received, reading.issued_at, reading.measured_at)
@@ -173,17 +172,17 @@ class Engine:
                 received.id, moment, received.mono, reading.power_w, reading.state, reading.available_w
             )
 
-    def _applied(self, received: Received, now: Moment) -> None:  # noqa: ARG002
+    def _applied(self, received: Received, now: Moment) -> None:
         control = received.message
         known = received.id in self.law.tracks and not received.retained
         if known and isinstance(control, m.InverterControl) and control.applied_w is not None:
             self.law.hear_applied(received.id, received.mono, control.applied_w)
 
-    def _capability(self, received: Received, now: Moment) -> None:  # noqa: ARG002
+    def _capability(self, received: Received, now: Moment) -> None:
         if isinstance(received.message, m.InverterCapability) and received.id in self.law.tracks:
             self.capabilities[received.id] = received.message
 
-    def _other(self, received: Received, now: Moment) -> None:  # noqa: ARG002
+    def _other(self, received: Received, now: Moment) -> None:
         reading = received.message
         if isinstance(reading, m.BatteryReading | m.PowerReading):
             self.others.hear(received.id, reading.power_w, received.mono)

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from dynexport.service import Context, Moment
-
 from dynexport import messages as m
 from dynexport import topics
+from dynexport.service import Context, Moment
 from limit_engine.control import ControlLaw, Decision
 from limit_engine.curtailment import Curtailment, curtailment
 from limit_engine.merge import Bound, Envelope

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dynexport.service import Context
-
 from dynexport.messages import Level, Mode
+from dynexport.service import Context
 from limit_engine.control import ControlLaw, Decision
 from limit_engine.sources import Heard, SourceState
 

@@ -49,7 +49,7 @@ class FakeBus:
         self.published.append((topic.path(self.root, *ids).removeprefix(f"{self.root}/"), message))
         return True
 
-    def publish_raw(self, path: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> bool:  # noqa: ARG002
+    def publish_raw(self, path: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> bool:
         """Keep it."""
         self.raw_published.append((path, payload))
         return self.online

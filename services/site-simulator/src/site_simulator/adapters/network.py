@@ -1,0 +1,142 @@
+"""The thread in which the Modbus servers and the simulated world live."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from site_simulator.adapters.server import ModbusServer
+from site_simulator.devices import Device, InverterDevice, MeterDevice
+from site_simulator.world import METER, World, meter_place
+
+STEP_S = 0.02
+FLUSH_EVERY = 5
+Call = Callable[[], Any]
+
+
+class Network(threading.Thread):
+    """Opens every endpoint that `site.yaml` names, steps the world every 20 ms, and records the truth."""
+
+    def __init__(
+        self, make_world: Callable[[Callable[[dict[str, Any]], None]], World], record: str | None
+    ) -> None:
+        super().__init__(name="simulator-network", daemon=True)
+        self._record_path = record
+        self._file: TextIO | None = None
+        self._lines = 0
+        self.world = make_world(self._write_line)
+        self.problem: BaseException | None = None
+        self.truth: dict[str, Any] = {}
+        self._loop = asyncio.new_event_loop()
+        self._opened = threading.Event()
+        self._stopping = asyncio.Event()
+        self._servers: dict[tuple[str, int], ModbusServer] = {}
+        self._behind: dict[str, tuple[str, int]] = {}
+        for (host, port), units in self._devices().items():
+            self._servers[(host, port)] = ModbusServer(host, port, units)
+
+    def run(self) -> None:
+        """The thread."""
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._main())
+        except BaseException as error:  # noqa: BLE001 - told to the service, which ends
+            self.problem = error
+        finally:
+            self._opened.set()
+
+    def wait_open(self, timeout_s: float) -> None:
+        """Wait until every endpoint listens; raises what went wrong."""
+        self._opened.wait(timeout_s)
+        if self.problem is not None:
+            raise self.problem
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self.join(2.0)
+
+    def call(self, action: Call, done: Callable[[BaseException | None], None]) -> None:
+        """Run something in the world's thread; `done` is told how it went, there."""
+
+        def run() -> None:
+            try:
+                action()
+            except (KeyError, ValueError) as error:
+                done(error)
+            else:
+                done(None)
+
+        self._loop.call_soon_threadsafe(run)
+
+    def reset(self, device: str | None) -> None:
+        """Break connections with RST; in the world's thread."""
+        for name, place in self._behind.items():
+            if device in (None, name):
+                self._servers[place].reset()
+
+    def _devices(self) -> dict[tuple[str, int], dict[int, Device]]:
+        endpoints: dict[tuple[str, int], dict[int, Device]] = {}
+        place = meter_place(self.world.site)
+        if place is not None:
+            endpoints.setdefault(place[:2], {})[place[2]] = MeterDevice(self.world)
+            self._behind[METER] = place[:2]
+        for settings, plant in zip(self.world.site.inverters, self.world.plant.inverters, strict=True):
+            at = (settings.tcp.host, settings.tcp.port)
+            endpoints.setdefault(at, {})[settings.unit] = InverterDevice(settings, plant, self.world)
+            self._behind[settings.id] = at
+        return endpoints
+
+    async def _main(self) -> None:
+        if self._record_path:
+            self._file = Path(self._record_path).open("w", encoding="utf-8")  # noqa: SIM115
+        try:
+            for server in self._servers.values():
+                await server.open()
+            self._opened.set()
+            while not self._stopping.is_set():
+                await self._step()
+                await asyncio.sleep(STEP_S)
+        finally:
+            for server in self._servers.values():
+                await server.close()
+            if self._file is not None:
+                self._file.close()
+
+    async def _step(self) -> None:
+        now = self.world.advance()
+        for name, place in self._behind.items():
+            server = self._servers[place]
+            if self.world.faults.has("refuse", name, now):
+                await server.close()
+            else:
+                await server.open()
+        plant = self.world.plant
+        self.truth = {
+            "hour": round(self.world.hour, 3),
+            "site_w": round(plant.site_w, 1),
+            "export_w": round(max(0.0, -plant.site_w), 1),
+            "load_w": round(plant.load_w, 1),
+            "generation_w": round(plant.generation_w, 1),
+            "available_w": round(sum(inverter.available_w for inverter in plant.inverters), 1),
+        }
+        self._write_line(
+            {
+                "mono": now,
+                "site_w": plant.site_w,
+                "load_w": plant.load_w,
+                "generation_w": plant.generation_w,
+            }
+        )
+
+    def _write_line(self, line: dict[str, Any]) -> None:
+        if self._file is None:
+            return
+        self._file.write(json.dumps(line) + "\n")
+        self._lines += 1
+        if self._lines % FLUSH_EVERY == 0 or "write" in line:
+            self._file.flush()

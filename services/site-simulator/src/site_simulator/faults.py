@@ -1,0 +1,73 @@
+"""The faults that can be asked for, and which are in force."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+STATES: dict[str, str] = {
+    "hang": "accepts connections and never answers (same as silent, for a whole device)",
+    "silent": "the unit does not answer",
+    "refuse": "the endpoint's port is closed",
+    "frozen": "repeats the same answer for ever",
+    "reversed": "the meter's current transformer is turned round",
+    "sentinel": "every value is 'not implemented'",
+    "absurd_scale": "every scale factor is 32767",
+    "zero_scale": "every scale factor is 0",
+    "all_ones": "every register is 0xFFFF",
+    "delay": "each answer takes `value` seconds",
+    "short_answer": "fewer registers come back than were asked for",
+    "wrong_function": "the answer carries another function code",
+    "night": "no sun, and the inverters' Modbus goes dark",
+}
+ACTIONS: dict[str, str] = {
+    "load_w": "the house uses `value` watts from now on",
+    "available_pct": "the sun gives `value` percent of the rating from now on",
+    "gain": "the limit's scale error becomes `value` (1.05: 5 % too much)",
+    "slow": "the inverter's lag becomes `value` seconds",
+    "noise": "the meter's noise becomes `value` watts",
+    "reset": "every connection is broken once with RST",
+    "revert": "the inverter's own timer runs out now: its limit is released",
+    "clear": "every fault ends",
+}
+EVERYTHING = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault in force until `until` (monotonic)."""
+
+    value: float | None
+    until: float
+
+
+@dataclass(slots=True)
+class Faults:
+    """What is in force, by device id; the empty id is every device."""
+
+    active: dict[tuple[str, str], Fault] = field(default_factory=dict)
+
+    def begin(
+        self, name: str, device: str | None, value: float | None, for_s: float | None, mono: float
+    ) -> None:
+        """Put a fault in force; raises KeyError for one that is not known."""
+        if name not in STATES:
+            raise KeyError(name)
+        until = math.inf if for_s is None else mono + for_s
+        self.active[(name, device or EVERYTHING)] = Fault(value, until)
+
+    def clear(self) -> None:
+        """End them all."""
+        self.active.clear()
+
+    def get(self, name: str, device: str, mono: float) -> Fault | None:
+        """The fault of a device, or None."""
+        for key in ((name, device), (name, EVERYTHING)):
+            fault = self.active.get(key)
+            if fault is not None and mono < fault.until:
+                return fault
+        return None
+
+    def has(self, name: str, device: str, mono: float) -> bool:
+        """Whether a fault is in force for a device."""
+        return self.get(name, device, mono) is not None

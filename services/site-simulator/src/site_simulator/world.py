@@ -1,0 +1,143 @@
+"""The simulated site: the plant, the day, and the devices through which it is seen. One thread owns it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+from dynexport.clock import Clock
+from dynexport.settings.models import SimulatorSection, Site, SunSpecMeter
+from dynexport.testing.plant import InverterModel, MeterModel, Plant
+from site_simulator.faults import Faults
+from site_simulator.profile import Day
+
+METER = "meter"
+SECONDS_PER_HOUR = 3600.0
+NIGHT_PCT = 0.4
+
+Recorder = Callable[[dict[str, float | str | bool]], None]
+
+
+def meter_model(settings: SimulatorSection) -> MeterModel:
+    """The plant's meter from the settings."""
+    return MeterModel(settings.meter_refresh_s, settings.meter_latency_s, settings.meter_noise_w)
+
+
+class World:
+    """Plant and day under one clock; `record` receives every write."""
+
+    def __init__(self, site: Site, settings: SimulatorSection, clock: Clock, record: Recorder) -> None:
+        self.site = site
+        self.settings = settings
+        self.clock = clock
+        self.record = record
+        self.faults = Faults()
+        self.day = Day(settings.seed)
+        self.started = clock.mono()
+        self.load_w: float | None = settings.load_w if settings.sun == "script" else None
+        self.available_pct: float | None = settings.available_pct if settings.sun == "script" else None
+        models = [
+            InverterModel(inverter.rated_w, settings.tau_s, settings.dead_time_s, settings.gain)
+            for inverter in site.inverters
+        ]
+        self.plant = Plant(
+            models,
+            load_w=self._load_w(self.started),
+            meter=meter_model(settings),
+            seed=settings.seed,
+            start=self.started,
+        )
+        self.names = [inverter.id for inverter in site.inverters]
+        self.energy_wh = dict.fromkeys(self.names, 0.0)
+        self.import_wh = self.export_wh = 0.0
+        self._script()
+        self.plant.settle()
+
+    @property
+    def hour(self) -> float:
+        """The hour of the simulated day."""
+        elapsed_s = (self.clock.mono() - self.started) * self.settings.speed
+        return (self.settings.start_hour + elapsed_s / SECONDS_PER_HOUR) % 24.0
+
+    def advance(self) -> float:
+        """Let the plant reach the present; returns the moment."""
+        now = self.clock.mono()
+        elapsed_h = (now - self.plant.now) / SECONDS_PER_HOUR
+        self.plant.advance(now)
+        for name, inverter in zip(self.names, self.plant.inverters, strict=True):
+            self.energy_wh[name] += inverter.power_w * elapsed_h
+        self.import_wh += max(0.0, self.plant.site_w) * elapsed_h
+        self.export_wh += max(0.0, -self.plant.site_w) * elapsed_h
+        self._script()
+        return now
+
+    def dark(self, now: float) -> bool:
+        """Whether the inverters sleep, with their Modbus."""
+        if self.faults.has("night", "", now):
+            return True
+        if self.available_pct is not None:
+            return self.available_pct < NIGHT_PCT
+        return self.day.dark(self.hour)
+
+    def act(self, name: str, device: str | None, value: float | None, for_s: float | None) -> None:
+        """Carry out a request; raises KeyError for an unknown one, ValueError for a missing or impossible value."""
+        now = self.advance()
+        chosen = [
+            inverter
+            for known, inverter in zip(self.names, self.plant.inverters, strict=True)
+            if device in (None, known)
+        ]
+        if not chosen and device != METER:
+            raise ValueError(f"no device {device}; there are {', '.join([METER, *self.names])}")
+        match name:
+            case "clear":
+                self.faults.clear()
+            case "load_w":
+                self.load_w = self._positive(name, value)
+            case "available_pct":
+                self.available_pct = min(100.0, self._positive(name, value))
+            case "gain":
+                for inverter in chosen:
+                    inverter.model = replace(inverter.model, gain=self._positive(name, value))
+            case "slow":
+                for inverter in chosen:
+                    inverter.model = replace(inverter.model, tau_s=max(0.05, self._positive(name, value)))
+            case "noise":
+                self.plant.meter = replace(self.plant.meter, noise_w=self._positive(name, value))
+            case "revert":
+                for inverter in chosen:
+                    inverter.revert_after(now, 0.0, None)
+            case "delay":
+                self.faults.begin(name, device, self._positive(name, value), for_s, now)
+            case _:
+                self.faults.begin(name, device, value, for_s, now)
+        self._script()
+
+    @staticmethod
+    def _positive(name: str, value: float | None) -> float:
+        if value is None or not math.isfinite(value) or value < 0:
+            raise ValueError(f"{name} needs a `value` of 0 or more, got {value}")
+        return value
+
+    def _load_w(self, now: float) -> float:
+        if self.load_w is not None:
+            return self.load_w
+        elapsed_s = (now - self.started) * self.settings.speed
+        return self.day.load_w(self.settings.start_hour + elapsed_s / SECONDS_PER_HOUR)
+
+    def _script(self) -> None:
+        now = self.plant.now
+        self.plant.load_w = self._load_w(now)
+        share = self.available_pct / 100.0 if self.available_pct is not None else self.day.sun(self.hour)
+        if self.dark(now):
+            share = 0.0
+        for inverter in self.plant.inverters:
+            inverter.available_w = share * inverter.model.rated_w
+
+
+def meter_place(site: Site) -> tuple[str, int, int] | None:
+    """Host, port and unit of a Modbus meter; None for a meter of another kind."""
+    if not isinstance(site.meter, SunSpecMeter):
+        return None
+    return site.meter.tcp.host, site.meter.tcp.port, site.meter.unit
