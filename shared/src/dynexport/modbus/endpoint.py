@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pymodbus.client.tcp import ModbusTcpClient
 from pymodbus.exceptions import ModbusException
 from pymodbus.pdu import ModbusPDU
+
+logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what goes wrong is told by our own errors
 
 LARGEST_READ = 125
 READ_HOLDING, WRITE_MULTIPLE = 3, 16
