@@ -11,11 +11,11 @@ from dynexport.topics import Topic
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One message as it came in; `message` None is an empty payload: the writer withdrew it."""
+    """One message as it came in: a plain word where the table has no model, None for an empty payload."""
 
     topic: Topic
     ids: tuple[str, ...]
-    message: Message | None
+    message: Message | str | None
     retained: bool
     mono: float
 

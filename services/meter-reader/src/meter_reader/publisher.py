@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from dynexport.messages import Location, MeterReading, stamp
 from dynexport.settings.models import MqttMeter
@@ -34,11 +35,12 @@ class Publisher:
                 return None
             self._check_age(mapped.measured_at, arrived)
             self._measured_at = mapped.measured_at
+        fields: dict[str, Any] = dict(mapped.values)
         return MeterReading(
             issued_at=stamp(arrived),
             measured_at=stamp(min(mapped.measured_at or arrived, arrived)),
             location=Location(self.settings.location),
-            **mapped.values,
+            **fields,
         )
 
     def _check_age(self, measured_at: datetime, arrived: datetime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from dynexport import topics
 from dynexport.messages import Level, Limit, TariffStatus
@@ -73,23 +74,22 @@ class TariffLimits:
         return trusted
 
     def _say(self, tariff: Tariff, now: Moment) -> None:
-        fields = self._stated(tariff)
-        limit = Limit(
-            issued_at=now.wall,
-            ttl_s=_ttl_s(tariff.until, now.wall),
-            until=tariff.until,
-            reason=reason(tariff, self._local(tariff.until)),
-            **fields,
-        )
+        common: dict[str, Any] = {
+            "issued_at": now.wall,
+            "ttl_s": _ttl_s(tariff.until, now.wall),
+            "until": tariff.until,
+            "reason": reason(tariff, self._local(tariff.until)),
+        }
+        limit = Limit(**common, **self._stated(tariff))
         if not self.context.bus.publish(topics.LIMIT, limit, SOURCE):
             return
         if tariff != self._said:
             self.context.bus.publish(topics.TARIFF_STATUS, self._status(tariff, now.wall))
         self._said, self._said_at = tariff, now.mono
 
-    def _stated(self, tariff: Tariff) -> dict[str, float | None]:
+    def _stated(self, tariff: Tariff) -> dict[str, Any]:
         """Every attribute that any window may set is stated, outside its window as null: no limit."""
-        fields: dict[str, float | None] = {}
+        fields: dict[str, Any] = {}
         if any(window.export_limit_w is not None for window in self.windows):
             fields["export_limit_w"] = tariff.export_limit_w
         if any(window.generation_limit_w is not None for window in self.windows):

@@ -1,0 +1,45 @@
+"""The `dynexport` command: our own verbs, and those that services add by entry points."""
+
+from __future__ import annotations
+
+import logging
+from importlib.metadata import EntryPoint, entry_points
+
+import typer
+
+from dynexport import __version__
+from dynexport.cli import owner, running
+
+GROUP = "dynexport.verbs"
+OWN = (running.demo, running.up, owner.watch, owner.limit, owner.check, owner.enable)
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def root() -> None:
+    """Keeps a solar site inside its export limit. Start with `dynexport demo`."""
+
+
+@app.command()
+def version() -> None:
+    """The version."""
+    typer.echo(__version__)
+
+
+def add(entry: EntryPoint) -> None:
+    """Add a service's verb; one that cannot be loaded is said, not fatal."""
+    try:
+        app.command(name=entry.name)(entry.load())
+    except (ImportError, AttributeError) as error:
+        typer.echo(f"the verb `{entry.name}` of {entry.value} cannot be loaded: {error}", err=True)
+
+
+def run() -> None:
+    """The entry point."""
+    logging.basicConfig(level=logging.WARNING)
+    for verb in OWN:
+        app.command()(verb)
+    for entry in sorted(entry_points(group=GROUP), key=lambda found: found.name):
+        add(entry)
+    app()

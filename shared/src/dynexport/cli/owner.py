@@ -1,0 +1,229 @@
+"""What an owner asks for: `watch`, `limit`, `check`, `enable`."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from dynexport import topics
+from dynexport.bus import MqttBus
+from dynexport.cli.connect import CLOCK, CONFIG, connected, site_of
+from dynexport.cli.live import show
+from dynexport.cli.running import interruptible
+from dynexport.cli.snapshot import SHOWN, Snapshot
+from dynexport.cli.supervisor import services_of
+from dynexport.cli.view import line, watts
+from dynexport.failsafe import failsafe_share_w, failsafe_w
+from dynexport.messages import Active, HardwareFallback, InverterCapability, Limit
+from dynexport.ports import Received
+from dynexport.settings.load import find
+from dynexport.settings.load import warnings as doubts
+from dynexport.settings.models import MqttSection, Site
+
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LARGEST_W = 1e7
+TAKES_EFFECT_S = 3.0
+WHEN_WE_DIE = {
+    HardwareFallback.CHOSEN_W: "goes to a limit that we choose, by its own timer",
+    HardwareFallback.RELEASES_LIMIT: "RELEASES its limit after its own timer: your roof would then export freely",
+    HardwareFallback.HOLDS_LAST: "holds the last limit for ever: too much when the house then uses less",
+    HardwareFallback.UNKNOWN: "does something that nobody knows: keep the installer's own limit in force",
+}
+
+
+def watch(
+    config: Path | None = CONFIG,
+    host: str | None = typer.Option(None, help="The broker, without a site.yaml."),
+    port: int = typer.Option(1883, help="The broker's port."),
+    root: str = typer.Option("dynexport", help="First part of every topic."),
+    once: bool = typer.Option(False, "--once", help="One line, then end."),
+) -> None:
+    """The envelope in force, the inverters and the services, live."""
+    site = None if host else site_of(config)
+    mqtt = site.mqtt if site else MqttSection(host=host or "", port=port, root=root)
+    zone = site.site.zone if site else None
+    with connected(mqtt, list(SHOWN)) as bus:
+        if once:
+            snapshot = Snapshot()
+            end = CLOCK.mono() + TAKES_EFFECT_S
+            while CLOCK.mono() < end and (snapshot.meter is None or snapshot.active is None):
+                bus.wait(0.2)
+                snapshot.take(bus.drain())
+            typer.echo(line(snapshot, CLOCK.now(), CLOCK.mono(), zone))
+        else:
+            with interruptible() as stop:
+                show(bus, CLOCK, zone=zone, go_on=lambda: not stop.is_set())
+    typer.echo("next: `dynexport limit 0 --for 1h` sets a limit of your own")
+
+
+def parse_duration(text: str) -> float:
+    """`90s`, `15m`, `1h`, `1d` in seconds; raises typer.BadParameter."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text.strip())
+    if not found or float(found[1]) <= 0:
+        raise typer.BadParameter(f"{text!r} is no time: write for example 90s, 15m, 1h or 1d")
+    return float(found[1]) * UNITS_S[found[2]]
+
+
+def limit(
+    value: str = typer.Argument(help="Watts, or `clear`."),
+    for_: str = typer.Option("1h", "--for", help="How long: 90s, 15m, 1h, 1d."),
+    generation: bool = typer.Option(False, "--generation", help="Limit generation instead of export."),
+    config: Path | None = CONFIG,
+) -> None:
+    """Publish a limit of your own (limit/manual), or take it back: `dynexport limit clear`."""
+    site = site_of(config)
+    if "manual" not in site.sources:
+        typer.echo("`manual` is not listed in site.yaml, so this limit would have no effect", err=True)
+        typer.echo("next: add `manual: {kind: preference}` under `sources`, restart, and try again", err=True)
+        raise typer.Exit(2)
+    asked = None if value == "clear" else _watts(value)
+    seconds = parse_duration(for_)
+    with connected(site.mqtt, [topics.ACTIVE]) as bus:
+        if asked is None:
+            bus.publish(topics.LIMIT, None, "manual")
+            typer.echo("your limit is taken back")
+        else:
+            _publish(bus, asked, seconds, generation)
+            typer.echo(
+                f"asked for {watts(asked)} of {'generation' if generation else 'export'} at most, for {for_}"
+            )
+        _tell_effect(bus)
+    typer.echo("next: `dynexport watch` shows it, `dynexport limit clear` takes it back")
+
+
+def _watts(text: str) -> float:
+    try:
+        asked = float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is neither watts nor `clear`") from None
+    if not 0 <= asked <= LARGEST_W:
+        raise typer.BadParameter(f"{text} W is no limit: 0 or more")
+    return asked
+
+
+def _publish(bus: MqttBus, asked: float, seconds: float, generation: bool) -> None:
+    now = CLOCK.now()
+    until = now + timedelta(seconds=seconds)
+    fields: dict[str, Any] = {"issued_at": now, "ttl_s": seconds, "until": until}
+    fields["generation_limit_w" if generation else "export_limit_w"] = asked
+    bus.publish(topics.LIMIT, Limit(**fields), "manual")
+
+
+def _tell_effect(bus: MqttBus) -> None:
+    """Wait for the engine's answer: a live `active` after ours."""
+    end = CLOCK.mono() + TAKES_EFFECT_S
+    said: Active | None = None
+    while CLOCK.mono() < end:
+        bus.wait(0.1)
+        for received in bus.drain():
+            if (
+                isinstance(received, Received)
+                and isinstance(received.message, Active)
+                and not received.retained
+            ):
+                said = received.message
+        if said is not None:
+            typer.echo(f"in force now: {said.reason}")
+            return
+    typer.echo(
+        "limit-engine does not answer: is it running? It will take the stored limit when it starts", err=True
+    )
+
+
+def check(config: Path | None = CONFIG) -> None:
+    """Read site.yaml and say what the site will do, or every mistake with its line."""
+    site = site_of(config)
+    for doubt in doubts(config):
+        typer.echo(f"doubt: {doubt}")
+    for sentence in summary(site):
+        typer.echo(sentence)
+    typer.echo(
+        "next: `dynexport up`"
+        if site.control.enabled
+        else "next: `dynexport up`, and when it looks right `dynexport enable`"
+    )
+
+
+def summary(site: Site) -> list[str]:
+    """What this site.yaml means, in sentences."""
+    agreement = site.agreement
+    sentences = [
+        f"{site.site.name}: export is limited to {watts(agreement.export_limit_w)} by the connection agreement.",
+        f"When something has failed, all inverters together make at most {watts(failsafe_w(site))}: "
+        + ", ".join(f"{i.id} {watts(failsafe_share_w(site, i.id))}" for i in site.inverters)
+        + ".",
+    ]
+    for name, source in sorted(site.sources.items()):
+        silence = (
+            "its fallback counts when it is silent" if source.fallback else "it is ignored when it is silent"
+        )
+        sentences.append(f"limit/{name} is {'an' if source.fallback else 'a'} {source.kind}: {silence}.")
+    sentences.append(f"Services: {', '.join(module.replace('_', '-') for module in services_of(site))}.")
+    if not site.control.enabled:
+        sentences.append("control.enabled is false: nothing is written to an inverter.")
+    return sentences
+
+
+def enable(
+    config: Path | None = CONFIG,
+    yes: bool = typer.Option(False, "--yes", "-y", help="Do not ask."),
+    off: bool = typer.Option(False, "--off", help="Disable writing again."),
+) -> None:
+    """Let Dynexport write to the inverters: says what will be written and what happens if we die, and asks."""
+    site = site_of(config)
+    path = find(config, os.environ)
+    if not off:
+        for inverter in site.inverters:
+            place = f"{inverter.tcp.host}:{inverter.tcp.port}"
+            typer.echo(f"{inverter.id}: its generation limit will be written by Modbus at {place}.")
+        for sentence in _when_we_die(site):
+            typer.echo(sentence)
+        if not yes and not typer.confirm("Write to these inverters?", default=False):
+            typer.echo("nothing was changed. Next: `dynexport watch` shows what would be written")
+            raise typer.Exit(1)
+    _set_enabled(path, not off)
+    typer.echo(
+        f"{path}: control.enabled is {'false' if off else 'true'}. Next: restart the services (`dynexport up`)"
+    )
+
+
+def _when_we_die(site: Site) -> list[str]:
+    """From the capabilities that the writer has published; without them, said so."""
+    try:
+        with connected(site.mqtt, [topics.INVERTER_CAPABILITY]) as bus:
+            bus.wait(1.0)
+            CLOCK.sleep(0.5)
+            heard = [received for received in bus.drain() if isinstance(received, Received)]
+    except typer.Exit:
+        heard = []
+    known = {received.id: received.message for received in heard}
+    sentences = []
+    for inverter in site.inverters:
+        capability = known.get(inverter.id)
+        if isinstance(capability, InverterCapability):
+            sentences.append(
+                f"{inverter.id}: if Dynexport dies, it {WHEN_WE_DIE[capability.hardware_fallback]}."
+            )
+        else:
+            sentences.append(
+                f"{inverter.id}: what it does if Dynexport dies is not known yet: start the services first to learn it."
+            )
+    return sentences
+
+
+def _set_enabled(path: Path, enabled: bool) -> None:
+    """Edit one value; comments and order stay."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    document = yaml.load(path)
+    if document.get("control") is None:
+        document["control"] = {}
+    document["control"]["enabled"] = enabled
+    yaml.dump(document, path)

@@ -1,0 +1,213 @@
+"""`up` and `demo`: a site's services under one roof."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import typer
+from ruamel.yaml import YAML
+
+from dynexport import topics
+from dynexport.broker import BrokerError, RunningBroker, free_port, random_root, start_broker
+from dynexport.bus import MqttBus
+from dynexport.cli.connect import CLOCK, CONFIG, site_of
+from dynexport.cli.live import show
+from dynexport.cli.snapshot import subscribe
+from dynexport.cli.supervisor import Supervisor, services_of
+from dynexport.messages import Limit, Request
+from dynexport.settings.load import find, load
+from dynexport.settings.models import Site
+
+COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "red")
+WIDTH = 16
+POLL_S = 0.2
+SERVICES_LOG = "services.log"
+WARNINGS = ("level=WARNING", "level=ERROR", "level=CRITICAL", "ended")
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """An event that SIGINT, SIGTERM and SIGHUP set."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    yield stop
+
+
+def up(config: Path | None = CONFIG) -> None:
+    """Start every service that site.yaml needs, until interrupted."""
+    site = site_of(config)
+    modules = services_of(site)
+    lock = threading.Lock()
+
+    def log(name: str, text: str) -> None:
+        colour = COLOURS[[*modules, name.replace("-", "_")].index(name.replace("-", "_")) % len(COLOURS)]
+        prefix = typer.style(f"{name:{WIDTH}}", fg=colour) if sys.stdout.isatty() else f"{name:{WIDTH}}"
+        with lock:
+            typer.echo(f"{prefix} {text}")
+
+    supervisor = Supervisor(find(config, os.environ).resolve(), modules, log)
+    with interruptible() as stop:
+        supervisor.start()
+        typer.echo(f"{len(modules)} services started. See it live: `dynexport watch`. Stop with Ctrl-C.")
+        while not stop.wait(POLL_S):
+            supervisor.poll()
+            if all(child.given_up for child in supervisor.children):
+                break
+        typer.echo("stopping")
+        supervisor.stop()
+    if any(child.given_up for child in supervisor.children):
+        typer.echo("next: `dynexport check`", err=True)
+        raise typer.Exit(2)
+    typer.echo("all services stopped. Next: `dynexport up` starts them again.")
+
+
+def demo_site(broker: RunningBroker, root: str) -> dict[str, Any]:
+    """A simulated roof of 10 kW under a 5 kW agreement, at noon."""
+    return {
+        "site": {"name": "Demo", "time_zone": "Australia/Adelaide", "clock": "trusted"},
+        "mqtt": {"host": broker.host, "port": broker.port, "root": root},
+        "agreement": {"export_limit_w": 5000, "failsafe_export_limit_w": 1500},
+        "meter": {
+            "driver": "sunspec",
+            "tcp": {"host": "127.0.0.1", "port": free_port()},
+            "unit": 240,
+            "poll_s": 0.2,
+        },
+        "inverters": [
+            {
+                "id": "roof",
+                "driver": "sunspec",
+                "tcp": {"host": "127.0.0.1", "port": free_port()},
+                "unit": 1,
+                "rated_w": 10000,
+                "poll_s": 0.2,
+            }
+        ],
+        "sources": {"manual": {"kind": "preference"}, "tariff": {"kind": "preference"}},
+        "control": {"enabled": True},
+        # The simulated evening's tariff never limits: it shows that the service is there.
+        "tariff": {
+            "windows": [{"name": "Two-way tariff", "start": "00:00", "end": "00:00", "export_limit_w": 10000}]
+        },
+        "simulator": {"sun": "script", "available_pct": 95, "load_w": 800},
+    }
+
+
+@dataclass(slots=True)
+class Script:
+    """What the demo does, step by step; `note` says it in words."""
+
+    bus: MqttBus
+    steps: bool
+    note: str = "the services start; nothing limits but the agreement: 5000 W"
+    _number: int = 0
+    _next: float = field(default_factory=lambda: CLOCK.mono() + 12.0)
+
+    def play(self) -> None:
+        """Do the next step when its time has come."""
+        if not self.steps or CLOCK.mono() < self._next:
+            return
+        seconds, words, limit_w, load_w = STEPS[self._number % len(STEPS)]
+        self._number += 1
+        self._next = CLOCK.mono() + seconds
+        self.note = words
+        now = CLOCK.now()
+        if load_w is not None:
+            self.bus.publish(
+                topics.REQUEST,
+                Request(issued_at=now, fault="load_w", value=load_w),
+                "site-simulator",
+                "fault",
+            )
+        if limit_w is not None:
+            limit = Limit(issued_at=now, export_limit_w=limit_w, ttl_s=seconds, reason="the demo asks for it")
+            self.bus.publish(topics.LIMIT, limit, "manual")
+
+
+Step = tuple[float, str, float | None, float | None]
+STEPS: tuple[Step, ...] = (
+    (15.0, "the owner limits export to 1500 W (limit/manual)", 1500.0, None),
+    (15.0, "the house uses 4 kW more: the inverter may make more", 1500.0, 4800.0),
+    (15.0, "the kettle and the oven go off: the inverter has to come down within seconds", 1500.0, 800.0),
+    (15.0, "no export at all: the price is negative, say", 0.0, None),
+    (15.0, "the limit has run out: back to the agreement's 5000 W, by the ramp", None, None),
+)
+
+
+def demo(
+    for_s: float = typer.Option(0.0, "--for", help="End after so many seconds; 0: when interrupted."),
+    steps: bool = typer.Option(True, help="Change limit and load every 15 s."),
+) -> None:
+    """A whole simulated site, live: every service, a broker of its own, a changing limit."""
+    with interruptible() as stop, tempfile.TemporaryDirectory(prefix="dynexport-demo-") as folder:
+        directory = Path(folder)
+        try:
+            broker = start_broker(directory)
+        except BrokerError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from None
+        with broker:
+            _demo(broker, directory, stop, for_s, steps)
+    typer.echo(
+        "the demo has ended. Next: write your own site.yaml from docs/site.example.yaml, then `dynexport check`"
+    )
+
+
+def _demo(broker: RunningBroker, directory: Path, stop: threading.Event, for_s: float, steps: bool) -> None:
+    root = random_root()
+    config = directory / "site.yaml"
+    YAML().dump(demo_site(broker, root), config)
+    site = load(config)
+    typer.echo(f"broker: {broker.kind}. Watch it from another terminal:")
+    typer.echo(f"  mosquitto_sub -h {broker.host} -p {broker.port} -t '{root}/#' -v")
+    typer.echo(f"  dynexport watch --config {config}")
+    typer.echo(f"logs of the services: {directory / SERVICES_LOG}")
+    with (directory / SERVICES_LOG).open("a", encoding="utf-8") as file:
+        supervisor = Supervisor(config, services_of(site), _logger(file))
+        supervisor.start()
+        bus = MqttBus(site.mqtt, f"{root}-demo", clock=CLOCK)
+        subscribe(bus)
+        bus.start()
+        try:
+            _show(site, bus, supervisor, stop, for_s, steps)
+        finally:
+            bus.stop()
+            supervisor.stop()
+
+
+def _show(
+    site: Site, bus: MqttBus, supervisor: Supervisor, stop: threading.Event, for_s: float, steps: bool
+) -> None:
+    script = Script(bus, steps)
+    end = CLOCK.mono() + for_s if for_s else None
+
+    def go_on() -> bool:
+        supervisor.poll()
+        script.play()
+        return not stop.is_set() and (end is None or CLOCK.mono() < end)
+
+    show(bus, CLOCK, zone=site.site.zone, go_on=go_on, note=lambda: script.note)
+
+
+def _logger(file: Any) -> Any:
+    lock = threading.Lock()
+
+    def log(name: str, text: str) -> None:
+        with lock:
+            if not file.closed:
+                file.write(f"{name:{WIDTH}} {text}\n")
+                file.flush()
+        if not sys.stdout.isatty() and any(word in text for word in WARNINGS):
+            print(f"-- {name}: {text}", flush=True)
+
+    return log
