@@ -147,6 +147,16 @@ def test_load_steps_that_we_answer_do_not_accuse_the_meter() -> None:
         assert loop.law.plausibility.wrong is None
 
 
+def test_load_steps_in_the_midst_of_our_own_moves_do_not_accuse_the_meter() -> None:
+    loop = one()
+    for limit_w, load_w in ((5000.0, 9000.0), (1500.0, 5000.0), (5000.0, 1000.0), (1500.0, 4500.0)):
+        loop.bounds = Bounds(limit_w)
+        loop.run(0.4)
+        loop.plant.load_w = load_w
+        loop.run(15.0)
+        assert loop.law.plausibility.wrong is None
+
+
 def test_an_inverter_that_does_not_answer_is_part_of_the_load() -> None:
     loop = Loop([InverterModel(3333.0)] * 3, MeterModel(), load_w=2000.0)
     loop.run(40.0)

@@ -5,8 +5,10 @@ Rules of contract.md, "feed-in meter, alive but wrong". Pure: fed with powers an
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 FROZEN_S = 20.0
 FROZEN_MOVE = 0.02
@@ -15,6 +17,9 @@ QUIET_MOVE = 0.01
 PLATEAU_S = 4.0
 LATE_S = 1.5
 STEP_LASTS_S = 20.0
+MOVING = 0.005
+FEWEST_MOVES = 3
+LONGEST_PATH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class Plausibility:
     _most_w: float = 0.0
     _recent: deque[tuple[float, float, float]] = field(default_factory=deque)
     _plateau: Plateau | None = None
+    _path: list[tuple[float, float]] = field(default_factory=list)
     _bad: int = 0
     _good: int = 0
 
@@ -71,6 +77,7 @@ class Plausibility:
 
     def _watch_answers(self, mono: float, site_w: float, generation_w: float, battery_known: bool) -> None:
         self._recent.append((mono, generation_w, site_w))
+        self._path = [*self._path[-LONGEST_PATH:], (generation_w, site_w)]
         while self._recent[0][0] < mono - PLATEAU_S:
             self._recent.popleft()
         powers = [power for _, power, _ in self._recent]
@@ -82,14 +89,17 @@ class Plausibility:
         late = tuple(site for moment, _, site in self._recent if moment > mono - LATE_S)
         plateau = Plateau(mono, sum(powers) / len(powers), late)
         before, self._plateau = self._plateau, plateau
+        path, self._path = self._path, [(generation_w, site_w)]
         if before is None or mono - before.moment > STEP_LASTS_S:
             return
         change_w = plateau.generation_w - before.generation_w
         if abs(change_w) >= STEP_MOVE * self.rated_w:
-            after_w = sum(late) / len(late)
             # A change of the load that we answered shows in the last readings before generation moved, so the
-            # kindest of them is taken: it must not look like a meter that does not answer.
-            self._judge(max(-(after_w - site) / change_w for site in before.sites_w), battery_known)
+            # kindest of them is taken: it must not look like a meter that does not answer. A load that changed
+            # in the midst of the move spoils one pair of neighbours, so their median is asked as well.
+            after_w = sum(late) / len(late)
+            answer = max(-(after_w - site) / change_w for site in before.sites_w)
+            self._judge(max(answer, _median_answer(path, MOVING * self.rated_w)), battery_known)
 
     def _judge(self, answer: float, battery_known: bool) -> None:
         """`answer` is 1 when the meter shows the whole change, 0 when none, negative when the opposite."""
@@ -101,3 +111,10 @@ class Plausibility:
         absorbed = self.has_battery and not battery_known
         if answer < -0.5 or (abs(answer) < 0.3 and not absorbed):
             self._bad, self._good = self._bad + 1, 0
+
+
+def _median_answer(path: list[tuple[float, float]], moving_w: float) -> float:
+    """The median of what the meter shows of each part of the move; minus infinity when there are too few."""
+    moves = [(after[0] - before[0], after[1] - before[1]) for before, after in pairwise(path)]
+    answers = sorted(-site / power for power, site in moves if abs(power) >= moving_w)
+    return answers[len(answers) // 2] if len(answers) >= FEWEST_MOVES else -math.inf

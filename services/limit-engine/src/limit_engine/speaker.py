@@ -18,7 +18,9 @@ from limit_engine.sources import SourceState
 
 SETPOINT_EVERY_S = 1.0
 ACTIVE_EVERY_S = 5.0
+MOVED_EVERY_S = 1.0
 WORTH_SAYING = 0.0002
+WORTH_SHOWING = 0.01
 TTL_S = 15.0
 
 
@@ -32,6 +34,8 @@ class Speaker:
         self._said: dict[str, tuple[float, float, bool]] = {}
         self._active: tuple[object, ...] = ()
         self._active_at = -math.inf
+        self._target_w = 0.0
+        self._basis = ""
 
     def forget(self) -> None:
         """After a reconnect everything is said afresh."""
@@ -87,10 +91,14 @@ class Speaker:
         waiting_for: str | None,
         now: Moment,
     ) -> None:
+        age_s = now.mono - self._active_at
         key = (envelope, decision.mode, waiting_for, law.plausibility.wrong)
-        if key == self._active and now.mono - self._active_at < ACTIVE_EVERY_S:
+        if key == self._active and age_s < MOVED_EVERY_S:
             return
-        tracks = [track for track in law.tracks.values() if track.answers(now.mono)]
+        missed = curtailment([track for track in law.tracks.values() if track.answers(now.mono)])
+        moved = abs(decision.target_w - self._target_w) > WORTH_SHOWING * law.plan.total_w
+        if key == self._active and age_s < ACTIVE_EVERY_S and not moved and missed.basis == self._basis:
+            return
         counting = {name: state.statement for name, state in sources.items() if state.alive(now.mono)}
         until = _until(envelope, counting)
         message = m.Active(
@@ -108,10 +116,11 @@ class Speaker:
             until=until,
             target_w=round(decision.target_w, 1),
             **_fields(envelope),
-            **_curtailed(curtailment(tracks)),
+            **_curtailed(missed),
         )
         if self.context.bus.publish(topics.ACTIVE, message):
             self._active, self._active_at = key, now.mono
+            self._target_w, self._basis = decision.target_w, missed.basis
 
 
 def _until(envelope: Envelope, counting: Mapping[str, m.Limit | None]) -> datetime | None:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -117,9 +118,9 @@ class Script:
         """Do the next step when its time has come."""
         if not self.steps or CLOCK.mono() < self._next:
             return
-        seconds, words, limit_w, load_w = STEPS[self._number % len(STEPS)]
+        words, limit_w, lasts_s, load_w = STEPS[self._number % len(STEPS)]
         self._number += 1
-        self._next = CLOCK.mono() + seconds
+        self._next = CLOCK.mono() + STEP_S
         self.note = words
         now = CLOCK.now()
         if load_w is not None:
@@ -130,17 +131,19 @@ class Script:
                 "fault",
             )
         if limit_w is not None:
-            limit = Limit(issued_at=now, export_limit_w=limit_w, ttl_s=seconds, reason="the demo asks for it")
+            until = now + timedelta(seconds=lasts_s)
+            limit = Limit(issued_at=now, export_limit_w=limit_w, ttl_s=lasts_s, until=until)
             self.bus.publish(topics.LIMIT, limit, "manual")
 
 
-Step = tuple[float, str, float | None, float | None]
+STEP_S = 15.0
+Step = tuple[str, float | None, float, float | None]  # words, limit and how long it lasts, load
 STEPS: tuple[Step, ...] = (
-    (15.0, "the owner limits export to 1500 W (limit/manual)", 1500.0, None),
-    (15.0, "the house uses 4 kW more: the inverter may make more", 1500.0, 4800.0),
-    (15.0, "the kettle and the oven go off: the inverter has to come down within seconds", 1500.0, 800.0),
-    (15.0, "no export at all: the price is negative, say", 0.0, None),
-    (15.0, "the limit has run out: back to the agreement's 5000 W, by the ramp", None, None),
+    ("the owner limits export to 1500 W (limit/manual)", 1500.0, 60.0, None),
+    ("the house uses 4 kW more: the inverter may make more", None, 0.0, 4800.0),
+    ("the kettle and the oven go off: the inverter has to come down within seconds", None, 0.0, 800.0),
+    ("no export at all: say that the price is negative", 0.0, STEP_S, None),
+    ("the limit has run out: back to the agreement's 5000 W, by the ramp", None, 0.0, None),
 )
 
 
