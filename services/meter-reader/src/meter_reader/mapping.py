@@ -1,141 +1,135 @@
-"""A publisher's JSON turned into a reading: by field, or as the predecessor's MQTT meter takes it. Pure."""
+"""A publisher's JSON as the numbers of a meter reading. Pure."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from dynexport.inbox import LARGEST_PAYLOAD
 from dynexport.settings.models import MeterFields, MqttMeter
 
-PHASES = ("a", "b", "c")
 POWERS = ("power_w", "power_a_w", "power_b_w", "power_c_w", "reactive_var")
-COUNTERS = ("import_wh", "export_wh")
-LARGEST = 1e8
+OTHER_WAY_ROUND = {"import_wh": "export_wh", "export_wh": "import_wh"}
+MILLISECONDS_ABOVE = 1e11  # as seconds this would be the year 5138
+NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+
+# open-dynamic-export's payload; with `type: noPhase` it has no phases
+PREDECESSOR = MeterFields(
+    power_w="realPower.net",
+    power_a_w="realPower.phaseA",
+    power_b_w="realPower.phaseB",
+    power_c_w="realPower.phaseC",
+    reactive_var="reactivePower.net",
+    voltage_a_v="voltage.phaseA",
+    voltage_b_v="voltage.phaseB",
+    voltage_c_v="voltage.phaseC",
+    frequency_hz="frequency",
+)
 
 
-class NotAReading(ValueError):
-    """The payload holds no usable reading; the text says which field and why."""
+class Odd(Exception):
+    """This message is no reading; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mapped:
-    """Values by the contract's field names, and the publisher's own time where it gives one."""
+class Sample:
+    """Numbers by their name in the contract, watts + import; `measured_at` None: the publisher does not say.
 
-    values: Mapping[str, float]
+    `left_out` names what was there and is no number: not needed for control, so the rest still counts.
+    """
+
+    values: dict[str, float]
     measured_at: datetime | None = None
+    left_out: tuple[str, ...] = ()
 
 
-def read(payload: bytes, settings: MqttMeter) -> Mapped:
-    """Turn one payload into values, sign and scale applied; raises NotAReading."""
-    try:
-        document = json.loads(payload)
-    except (ValueError, RecursionError) as error:
-        raise NotAReading(f"not JSON: {error}") from None
-    mapped = _predecessor(document) if settings.fields is None else _by_field(document, settings.fields)
-    return _signed(mapped, settings)
+class Mapping:
+    """How one publisher's messages are read."""
+
+    def __init__(self, settings: MqttMeter) -> None:
+        fields = settings.fields or PREDECESSOR
+        paths: dict[str, str] = fields.model_dump(exclude_none=True)
+        self._time_path = paths.pop("measured_at", None)
+        self._paths = paths
+        self._factor = -settings.scale if settings.invert else settings.scale
+        self._invert = settings.invert
+
+    def read(self, payload: bytes) -> Sample:
+        """One message; raises Odd without a finite power, or without the time where one is mapped."""
+        document = _decode(payload)
+        values: dict[str, float] = {}
+        left_out = []
+        for name, path in self._paths.items():
+            try:
+                value = number(find(document, path), path)
+            except Odd:
+                if name == "power_w":
+                    raise
+                left_out.append(name)
+                continue
+            if value is not None:
+                values[self._name(name)] = value * self._factor if name in POWERS else value
+        if "power_w" not in values:
+            raise Odd(f"`{self._paths['power_w']}` is missing")
+        measured_at = None if self._time_path is None else moment(find(document, self._time_path))
+        return Sample(values, measured_at, tuple(left_out))
+
+    def _name(self, name: str) -> str:
+        return OTHER_WAY_ROUND.get(name, name) if self._invert else name
 
 
-def _signed(mapped: Mapped, settings: MqttMeter) -> Mapped:
-    sign = -1.0 if settings.invert else 1.0
-    values = {
-        name: value * settings.scale * sign if name in POWERS else value
-        for name, value in mapped.values.items()
-    }
-    if settings.invert:
-        swapped = {"import_wh": values.get("export_wh"), "export_wh": values.get("import_wh")}
-        values.update({name: value for name, value in swapped.items() if value is not None})
-    if any(abs(value) > LARGEST for value in values.values() if value is not None):
-        raise NotAReading("a value is beyond anything that a house can have")
-    return Mapped(values, mapped.measured_at)
-
-
-def _by_field(document: Any, fields: MeterFields) -> Mapped:
-    values: dict[str, float] = {}
-    for name, path in fields.model_dump(exclude={"measured_at"}).items():
-        if path is not None:
-            found = _number(_at(document, path), path)
-            if found is not None:
-                values[name] = found
-    if "power_w" not in values:
-        raise NotAReading(f"{fields.power_w} is missing")
-    stamp = (
-        None if fields.measured_at is None else _moment(_at(document, fields.measured_at), fields.measured_at)
-    )
-    return Mapped(values, stamp)
-
-
-def _at(document: Any, path: str) -> Any:
-    """Step into nested objects and lists by dots; None when a step is missing."""
+def find(document: Any, path: str) -> Any:
+    """What stands at a dotted path, list indices included, or at a key that has dots; None when nothing does."""
     if isinstance(document, dict) and path in document:
         return document[path]
-    value = document
-    for part in path.split("."):
-        if isinstance(value, dict):
-            value = value.get(part)
-        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
-            value = value[int(part)]
+    for step in path.split("."):
+        if isinstance(document, dict):
+            document = document.get(step)
+        elif isinstance(document, list) and step.isdecimal() and int(step) < len(document):
+            document = document[int(step)]
         else:
             return None
+    return document
+
+
+def number(value: Any, path: str) -> float | None:
+    """A finite number, also one in a string; None for null or nothing; raises Odd for all else."""
+    if value is None:
+        return None
+    if isinstance(value, str) and NUMBER.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, float) or not math.isfinite(value):
+        raise Odd(f"`{path}` is no number: {str(value)[:40]!r}")
     return value
 
 
-def _number(value: Any, path: str) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise NotAReading(f"{path} is {value!r}, which is no number")
+def moment(value: Any) -> datetime:
+    """RFC 3339 with a zone, or Unix seconds or milliseconds; raises Odd."""
     try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        raise NotAReading(f"{path} is {value!r}, which is no number") from None
-    if not math.isfinite(number):
-        raise NotAReading(f"{path} is {value!r}, which is no number")
-    return number
-
-
-def _moment(value: Any, path: str) -> datetime | None:
-    """RFC 3339 with an offset, or Unix seconds (or milliseconds)."""
-    if value is None:
-        return None
-    try:
-        if isinstance(value, str) and not value.replace(".", "", 1).isdigit():
-            moment = datetime.fromisoformat(value)
-            if moment.tzinfo is None:
-                raise NotAReading(f"{path} is {value!r}, a time without an offset")
-            return moment.astimezone(UTC)
-        seconds = _number(value, path) or 0.0
-        return datetime.fromtimestamp(seconds / 1000.0 if seconds > 1e11 else seconds, UTC)
+        seconds = number(value, "measured_at")
+        if seconds is not None:
+            return datetime.fromtimestamp(seconds / (1000.0 if seconds > MILLISECONDS_ABOVE else 1.0), UTC)
+    except Odd:
+        pass  # not Unix seconds: a date in words, or nothing that we know
     except (ValueError, OverflowError, OSError) as error:
-        raise NotAReading(f"{path} is {value!r}, which is no time ({error})") from None
+        raise Odd(f"measured_at is no time: {str(value)[:40]!r}") from error
+    try:
+        found = datetime.fromisoformat(value)
+    except (TypeError, ValueError) as error:
+        raise Odd(f"measured_at is no time: {str(value)[:40]!r}") from error
+    if found.tzinfo is None:
+        raise Odd(f"measured_at says no time zone: {value!r}")
+    return found.astimezone(UTC)
 
 
-def _predecessor(document: Any) -> Mapped:
-    """`{realPower, reactivePower, voltage, frequency}` with `noPhase` or `perPhaseNet` powers."""
-    if not isinstance(document, dict):
-        raise NotAReading("the payload is no object")
-    values: dict[str, float] = {}
-    _powers(document, "realPower", ("power_w", "power_a_w", "power_b_w", "power_c_w"), values)
-    if "power_w" not in values:
-        raise NotAReading("realPower.net is missing")
-    _powers(document, "reactivePower", ("reactive_var",), values)
-    voltage = document.get("voltage")
-    for phase in PHASES:
-        found = _number(_at(voltage, f"phase{phase.upper()}"), f"voltage.phase{phase.upper()}")
-        if found is not None:
-            values[f"voltage_{phase}_v"] = found
-    hertz = _number(document.get("frequency"), "frequency")
-    if hertz is not None:
-        values["frequency_hz"] = hertz
-    return Mapped(values)
-
-
-def _powers(document: dict[str, Any], key: str, names: tuple[str, ...], values: dict[str, float]) -> None:
-    paths = ("net", "phaseA", "phaseB", "phaseC")
-    for name, path in zip(names, paths, strict=False):
-        found = _number(_at(document.get(key), path), f"{key}.{path}")
-        if found is not None:
-            values[name] = found
+def _decode(payload: bytes) -> Any:
+    if len(payload) > LARGEST_PAYLOAD:
+        raise Odd(f"more than {LARGEST_PAYLOAD} bytes")
+    try:
+        return json.loads(payload, parse_int=float)
+    except (ValueError, RecursionError) as error:
+        raise Odd(f"not JSON: {str(error)[:80]}") from error
