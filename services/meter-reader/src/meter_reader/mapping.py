@@ -14,6 +14,7 @@ from dynexport.settings.models import MeterFields, MqttMeter
 
 POWERS = ("power_w", "power_a_w", "power_b_w", "power_c_w", "reactive_var")
 OTHER_WAY_ROUND = {"import_wh": "export_wh", "export_wh": "import_wh"}
+MILLISECONDS_ABOVE = 1e11  # as seconds this would be the year 5138
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 
 # open-dynamic-export's payload; with `type: noPhase` it has no phases
@@ -82,7 +83,9 @@ class Mapping:
 
 
 def find(document: Any, path: str) -> Any:
-    """What stands at a dotted path, list indices included; None when nothing does."""
+    """What stands at a dotted path, list indices included, or at a key that has dots; None when nothing does."""
+    if isinstance(document, dict) and path in document:
+        return document[path]
     for step in path.split("."):
         if isinstance(document, dict):
             document = document.get(step)
@@ -105,11 +108,11 @@ def number(value: Any, path: str) -> float | None:
 
 
 def moment(value: Any) -> datetime:
-    """RFC 3339 with a zone, or Unix seconds; raises Odd."""
+    """RFC 3339 with a zone, or Unix seconds or milliseconds; raises Odd."""
     try:
         seconds = number(value, "measured_at")
         if seconds is not None:
-            return datetime.fromtimestamp(seconds, UTC)
+            return datetime.fromtimestamp(seconds / (1000.0 if seconds > MILLISECONDS_ABOVE else 1.0), UTC)
     except Odd:
         pass  # not Unix seconds: a date in words, or nothing that we know
     except (ValueError, OverflowError, OSError) as error:

@@ -38,7 +38,7 @@ class MqttMeterReader:
 
     def start(self) -> None:
         """Subscribe; ends with exit code 2 when the topic is the one that we write ourselves."""
-        if self._settings.topic == topics.METER_READING.path(self._context.bus.root):
+        if self._settings.topic == topics.METER_READING.path(self._context.site.mqtt.root):
             message = f"meter.topic: {self._settings.topic} is where Dynexport publishes; name the meter's own topic"
             self._context.fail(BAD_CONFIGURATION, message)
             return
@@ -78,7 +78,7 @@ class MqttMeterReader:
         except Odd as odd:
             self._context.bus.counters.rejected += 1
             what = f"a message on {received.path} was dropped: {odd}"
-            self._troubles.happened("meter_odd", what, now.mono)
+            self._troubles.happened("meter_refused", what, now.mono)
             return
         if sample.measured_at is not None and sample.measured_at == self._measured_at:
             return  # the same reading published again is no news, and no mistake either

@@ -77,7 +77,7 @@ class SunSpecMeterReader:
             reading = to_reading(values, self._settings.location, measured_at, now.wall)
         except ValidationError as error:
             what = f"a reading was dropped: {error.errors(include_url=False)[0]['msg']}"
-            self._troubles.happened("meter_odd", what, now.mono)
+            self._troubles.happened("meter_refused", what, now.mono)
             return
         self._context.bus.publish(topics.METER_READING, reading)
         self._troubles.good(now.mono)
@@ -92,4 +92,4 @@ class SunSpecMeterReader:
 
 
 def _kind(error: ModbusError) -> str:
-    return "meter_odd" if isinstance(error, BadAnswer | BadValue) else "meter_error"
+    return "meter_refused" if isinstance(error, BadAnswer | BadValue) else "meter_error"
