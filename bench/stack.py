@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 
 from bench.record import Record
 from dynexport import topics
-from dynexport.broker import random_root, start_broker
+from dynexport.broker import RunningBroker, free_port, random_root, start_broker
 from dynexport.bus import MqttBus
 from dynexport.clock import SystemClock
 from dynexport.messages import Limit, Request
@@ -28,17 +28,13 @@ SIMULATOR = "site_simulator"
 CLOCK = SystemClock()
 
 
-def free_port() -> int:
-    """A loopback port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 class Stack:
     """Processes by module name, the owner's side of the bus, and the simulator's record."""
 
-    def __init__(self, directory: Path, mqtt: MqttSection, site: dict[str, Any]) -> None:
+    def __init__(
+        self, directory: Path, mqtt: MqttSection, site: dict[str, Any], broker: RunningBroker
+    ) -> None:
+        self.broker = broker
         self.directory = directory
         self.config = directory / "site.yaml"
         self.record = Record(directory / "record.jsonl")
@@ -63,6 +59,7 @@ class Stack:
         """Stop processes with SIGTERM, and with SIGKILL those that do not go in 12 s."""
         stopping = [self.processes.pop(module) for module in modules if module in self.processes]
         for process in stopping:
+            process.send_signal(signal.SIGCONT)  # a frozen one could not obey
             process.terminate()
         for process in stopping:
             try:
@@ -142,9 +139,8 @@ def stack(*, count: int = 1, export_limit_w: float = 1500.0, **simulator: Any) -
         directory = Path(folder)
         with start_broker(directory) as broker:
             mqtt = MqttSection(host=broker.host, port=broker.port, root=random_root())
-            running = Stack(
-                directory, mqtt, site(mqtt, count=count, export_limit_w=export_limit_w, **simulator)
-            )
+            shape = site(mqtt, count=count, export_limit_w=export_limit_w, **simulator)
+            running = Stack(directory, mqtt, shape, broker)
             running.bus.start()
             try:
                 running.start([SIMULATOR])

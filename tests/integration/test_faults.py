@@ -9,18 +9,19 @@ import pytest
 from bench.processes import tree
 from bench.stack import CLOCK, Stack
 
-from .conftest import EXPORT_LIMIT_W, FAILSAFE_W, LOAD_W
-
 pytestmark = pytest.mark.integration
 
+EXPORT_LIMIT_W, FAILSAFE_W, LOAD_W = 5000.0, 1500.0, 3000.0  # as conftest.py sets the site up
 STOPS = [signal.SIGKILL, signal.SIGSTOP]
 MARGIN_W = 60.0
 
 
 def hit(site: Stack, module: str, how: signal.Signals) -> None:
-    """Kill or freeze one of the site's processes; a killed one is no longer expected to run."""
+    """Kill, freeze or thaw one of the site's processes; a killed one is no longer expected to run."""
     process = site.processes.pop(module) if how is signal.SIGKILL else site.processes[module]
     process.send_signal(how)
+    if how is signal.SIGKILL:
+        process.wait()
 
 
 def worst_export(site: Stack, seconds: float) -> float:
