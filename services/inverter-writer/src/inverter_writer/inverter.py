@@ -96,7 +96,7 @@ class InverterJob:
         self._stopping = False
         self._contacted = False
         self._has_control = False
-        self._leave = False
+        self._tighter_pct: float | None = None
         self._last_ok = float("-inf")
         self._next = float("-inf")
         self._status = UNKNOWN
@@ -131,17 +131,21 @@ class InverterJob:
         if not self._may_write or self.device is None:
             return False
         percent, connect = for_device(self.wanted(self._clock.mono()), self.device)
-        return is_urgent(percent, self.written) or connect not in (None, self._connect_written)
+        if connect not in (None, self._connect_written):
+            return True
+        return is_urgent(percent, self.written) and not self._gives_way(percent)
 
     def due(self, mono: float) -> float:
         """Seconds until the next read or write."""
         if self._stopping and not self.stopped:
             return 0.0
-        if not self._may_write or self.device is None or self._leave:
+        if not self._may_write or self.device is None:
             return self._next - mono
         percent, connect = for_device(self.wanted(mono), self.device)
         if connect not in (None, self._connect_written):
             return 0.0
+        if self._gives_way(percent):
+            return self._next - mono
         return min(self._next - mono, wait_s(percent, self.written, mono, self.rules.inverters))
 
     def run(self, endpoint: Endpoint, mono: float) -> None:
@@ -214,7 +218,7 @@ class InverterJob:
             control.effective_pct, self.written.percent, self.device.resolution_pct, mono
         )
         percent, _ = for_device(self.wanted(mono), self.device)
-        self._leave = verdict is Verdict.LEAVE and percent >= control.effective_pct
+        self._tighter_pct = control.effective_pct if verdict is Verdict.LEAVE else None
         if verdict is Verdict.OVERWRITE:
             self._write(driver, percent, mono)
         if self._connect_written is False and control.connected:
@@ -233,18 +237,24 @@ class InverterJob:
         self._report(Report(found_w=self.read_back_w))
 
     def _write_if_due(self, driver: InverterDevice, mono: float) -> None:
-        if not self._may_write or self.device is None or self._leave:
+        if not self._may_write or self.device is None:
             return
         percent, connect = for_device(self.wanted(mono), self.device)
         if connect is False and self._connect_written is not False:
             self._write_connect(driver, False)
-        if wait_s(percent, self.written, mono, self.rules.inverters) <= 0.0:
+        due = wait_s(percent, self.written, mono, self.rules.inverters) <= 0.0
+        if due and not self._gives_way(percent):
             self._write(driver, percent, mono)
         if connect is True and self._connect_written is not True:
             self._write_connect(driver, True)
 
+    def _gives_way(self, percent: float) -> bool:
+        """Whether a tighter value of somebody else stands in the device, which ours must not loosen yet."""
+        return self._tighter_pct is not None and percent >= self._tighter_pct
+
     def _write(self, driver: InverterDevice, percent: float, mono: float) -> None:
         driver.write_limit(percent, self.settings.revert_timer_s)
+        self._tighter_pct = None
         self.written = Standing(percent, mono)
         self._tell()
 
