@@ -7,12 +7,15 @@ import os
 from collections.abc import Sequence
 from datetime import datetime
 
+from pydantic import ValidationError
+
 from dynexport import messages as m
 from dynexport import topics
 from dynexport.failsafe import failsafe_disconnects, failsafe_share_w
 from dynexport.logs import Repeated
 from dynexport.modbus.endpoint import Endpoint, ModbusError, TcpAddress
 from dynexport.modbus.meter_job import MeterJob, to_reading
+from dynexport.modbus.sunspec import BadValue
 from dynexport.modbus.sunspec_inverter import InverterIdentity
 from dynexport.modbus.sunspec_meter import MeterValues
 from dynexport.modbus.worker import EndpointWorker, Job
@@ -200,10 +203,18 @@ class Writer:
             self._say_reading(name, report)
 
     def _say_reading(self, name: str, report: Report) -> None:
+        try:
+            reading = self._reading(report)
+        except ValidationError as error:
+            self._say_error(name, BadValue(f"a reading was dropped: {error.errors()[0]['msg']}"))
+            return
+        self.context.bus.publish(topics.INVERTER_READING, reading, name)
+
+    def _reading(self, report: Report) -> m.InverterReading:
         values, status = report.values, report.status
         assert values is not None
         assert report.measured_at is not None
-        reading = m.InverterReading(
+        return m.InverterReading(
             issued_at=m.stamp(self.context.clock.now()),
             measured_at=m.stamp(report.measured_at),
             power_w=values.power_w,
@@ -219,7 +230,6 @@ class Writer:
             available=status.available,
             operating=status.operating,
         )
-        self.context.bus.publish(topics.INVERTER_READING, reading, name)
 
     def _say_error(self, name: str, error: ModbusError, *, asleep: bool = False) -> None:
         self._errors += 1

@@ -48,9 +48,10 @@ class Values:
         return point.decode(registers) if len(registers) == point.size else None
 
     def get(self, name: str) -> float | None:
-        """A scaled number, or None when not implemented; raises BadValue for an absurd scale factor or infinity."""
+        """A scaled number; None when it or its scale factor is not implemented; raises BadValue for nonsense."""
         value = self.raw(name)
-        if value is None or isinstance(value, str):
+        factor = self.definition.points[name].scale
+        if value is None or isinstance(value, str) or (isinstance(factor, str) and self.raw(factor) is None):
             return None
         scaled = float(value) * 10.0 ** self._scale(self.definition.points[name])
         if not math.isfinite(scaled):

@@ -270,6 +270,10 @@ class TariffWindow(Section):
 
     @model_validator(mode="after")
     def _limits_something(self) -> Self:
+        if self.start.tzinfo is not None or self.end.tzinfo is not None:
+            raise ValueError(
+                "a window's times are those of the site's own clock: write them without an offset"
+            )
         if self.export_limit_w is None and self.generation_limit_w is None:
             raise ValueError("a window needs `export_limit_w` or `generation_limit_w`")
         return self
