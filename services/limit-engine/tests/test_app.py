@@ -197,6 +197,27 @@ def test_while_another_engine_speaks_it_stays_mute_and_says_so_once() -> None:
     assert home.bus.all(topics.SETPOINT, "roof")
 
 
+def test_of_two_that_speak_the_larger_id_stands_back() -> None:
+    home = started()
+    home.run(15.0)
+    home.bus.deliver(topics.SETPOINT, setpoint(1000.0, home.clock.now(), 1, engine_id="a-smaller"), "roof")
+    home.run(0.2)
+    said = len(home.bus.all(topics.SETPOINT, "roof"))
+    home.run(5.0)
+    assert len(home.bus.all(topics.SETPOINT, "roof")) == said
+    assert home.engine.context.muted
+
+
+def test_a_meter_that_says_another_location_than_site_yaml_is_not_believed() -> None:
+    home = started()
+    for _ in range(30):
+        reading = meter_reading(-1000.0, home.clock.now(), location=m.Location.CONSUMPTION)
+        home.bus.deliver(topics.METER_READING, reading)
+        home.run(0.2, meter=False)
+    assert home.active.mode is m.Mode.FAILSAFE
+    assert home.codes.count("meter_location") == 1
+
+
 def test_a_stop_releases_the_lease_with_the_last_target() -> None:
     home = started()
     home.run(15.0)

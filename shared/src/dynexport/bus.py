@@ -89,8 +89,8 @@ class MqttBus:
         self._client.loop_stop()
         self._connected = False
 
-    def set_will(self, will: tuple[str, str]) -> None:
-        """Reconnect with a last will (topic path, payload; retained)."""
+    def set_will(self, will: tuple[str, str] | None) -> None:
+        """Reconnect with a last will (topic path, payload; retained), or without one."""
         self.stop()
         self._will = will
         self._client = self._new_client()

@@ -101,11 +101,18 @@ class Context:
 
     def unmute(self) -> None:
         """A standby takes over: from now on it has a will, and says that it is there."""
-        if not self.muted:
+        self._mute(False)
+
+    def mute(self) -> None:
+        """Another process speaks for this service: no will, no health, events only."""
+        self._mute(True)
+
+    def _mute(self, muted: bool) -> None:
+        if muted == self.muted:
             return
-        self.muted = False
+        self.muted = muted
         if isinstance(self.bus, MqttBus):
-            self.bus.set_will(will(self.bus.root, self.name))
+            self.bus.set_will(None if muted else will(self.bus.root, self.name))
 
     def fail(self, code: int, message: str) -> None:
         """End the process with this exit code after this tick, without the service's own stop."""

@@ -88,6 +88,7 @@ class Engine:
             if isinstance(received, Received):
                 self._handlers[received.topic](received, now)
         if not self.standby.may_speak(now.mono):
+            self._stand_back()
             return TICK_S
         self._take_over(now.mono)
         envelope = self._envelope(now.mono)
@@ -120,6 +121,12 @@ class Engine:
                 "dead_time_s": track.response.dead_time_s and round(track.response.dead_time_s, 2),
             }
         return HealthPart(learned=learned)
+
+    def _stand_back(self) -> None:
+        """Another engine goes on: be a standby again."""
+        if self.running:
+            self.running = False
+            self.context.mute()
 
     def _take_over(self, mono: float) -> None:
         """Before the first setpoint: the ramps start from what stands, never above."""
@@ -159,7 +166,11 @@ class Engine:
 
     def _meter(self, received: Received, now: Moment) -> None:
         reading = received.message
-        if isinstance(reading, m.MeterReading) and received.id == "":
+        if isinstance(reading, m.MeterReading):
+            if reading.location is not self.law.plan.location:
+                self.context.bus.counters.rejected += 1
+                self.watch.elsewhere(reading.location, self.law.plan.location)
+                return
             moment = _measured(received, reading.issued_at, reading.measured_at)
             battery_w = self.others.battery_w(now.mono)
             self.law.hear_meter(moment, received.mono, reading.power_w, battery_w)

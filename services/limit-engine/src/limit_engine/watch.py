@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dynexport.messages import Level, Mode
+from dynexport.messages import Level, Location, Mode
 from dynexport.service import Context
 from limit_engine.control import ControlLaw, Decision
 from limit_engine.sources import Heard, SourceState
@@ -22,6 +22,7 @@ class Watch:
         self._unlisted: set[str] = set()
         self._refused: dict[str, str] = {}
         self._running = False
+        self._elsewhere = False
 
     def waiting_for(self, law: ControlLaw, sources: Mapping[str, SourceState], mono: float) -> str | None:
         """What failsafe still waits for, in words; None once it was left: later losses have their own answers."""
@@ -72,6 +73,16 @@ class Watch:
                 "source_unlisted",
                 f"limit/{name} has no effect: list `{name}` under `sources` in site.yaml",
                 source=name,
+            )
+
+    def elsewhere(self, said: Location, listed: Location) -> None:
+        """A reading comes from another place in the wiring than site.yaml says."""
+        if not self._elsewhere:
+            self._elsewhere = True
+            self.context.event(
+                Level.ERROR,
+                "meter_location",
+                f"the meter's readings say location {said.value}, site.yaml says {listed.value}: they are dropped",
             )
 
     def second_engine(self, engine_id: str) -> None:
