@@ -14,6 +14,7 @@ SUNS = (0x5375, 0x6E53)
 END = 0xFFFF
 MOST_MODELS = 100
 LARGEST_SCALE = 10
+ALL_ONES = 0xFFFF
 
 
 class NotSunSpec(ModbusError):
@@ -114,6 +115,10 @@ class SunSpecDevice:
         where = f"{self.endpoint.address} unit {self.unit} model {model_id}"
         if registers[0] != model_id or registers[1] + 2 != block.length:
             raise BadValue(f"{where}: another model ({registers[0]}, length {registers[1]}) stands there now")
+        if all(
+            register == ALL_ONES for register in registers[2:]
+        ):  # as int16 with scale -1 it would be -0.1 W
+            raise BadValue(f"{where}: every register is 0xFFFF")
         return Values(where, definition, registers)
 
     def write(self, model_id: int, values: Mapping[str, int]) -> None:
