@@ -29,7 +29,6 @@ class Home:
     """A running simulator, and a client for each of its devices."""
 
     def __init__(self, **settings: Any) -> None:
-        script = {"sun": "script", "load_w": 2000, "meter_noise_w": 0, "tau_s": 0.05, **settings}
         meter_port, inverter_port = free_port(), free_port()
         shape = site(
             meter={"driver": "sunspec", "tcp": {"host": "127.0.0.1", "port": meter_port}, "unit": 240},
@@ -48,7 +47,6 @@ class Home:
                 "load_w": 2000,
                 "meter_noise_w": 0,
                 "tau_s": 0.05,
-                "record": record,
                 **settings,
             },
         )
