@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import secrets
 import shutil
 import signal
@@ -16,6 +17,8 @@ from dynexport.clock import SystemClock
 
 Kind = Literal["mosquitto", "iotcore"]
 HOST = "127.0.0.1"
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
 STARTS_WITHIN_S = 10.0
 MOSQUITTO = """\
 listener {port} {host}
@@ -107,7 +110,9 @@ class RunningBroker:
         clock = SystemClock()
         with self._log.open("ab") as log:
             # a session of its own: a terminal's Ctrl-C must not take the broker before those who use it
-            process = subprocess.Popen(self._command, stdout=log, stderr=log, start_new_session=True)
+            process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, start_new_session=True, preexec_fn=_die_with_parent
+            )
         end = clock.mono() + STARTS_WITHIN_S
         while clock.mono() < end and process.poll() is None:
             if _answers(self.port):
@@ -146,6 +151,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
+
+
+def _die_with_parent() -> None:
+    """In the child: be ended by the kernel when the thread that started it is gone, also by SIGKILL."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _answers(port: int) -> bool:
