@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import getpass
 import secrets
 import shutil
 import signal
@@ -20,6 +21,7 @@ HOST = "127.0.0.1"
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 STARTS_WITHIN_S = 10.0
+# `user`: a change of user, which mosquitto makes as root, would undo _die_with_parent
 MOSQUITTO = """\
 listener {port} {host}
 allow_anonymous true
@@ -28,6 +30,7 @@ set_tcp_nodelay true
 log_dest stderr
 log_type error
 log_type warning
+user {user}
 """
 # rumqttd speaks MQTT 5 only on a listener under [v5.1]
 IOTCORE = """\
@@ -132,7 +135,7 @@ def start_broker(
     log = directory / "broker.log"
     if prefer != "iotcore" and program is not None:
         config = directory / "mosquitto.conf"
-        config.write_text(MOSQUITTO.format(host=HOST, port=port))
+        config.write_text(MOSQUITTO.format(host=HOST, port=port, user=getpass.getuser()))
         return RunningBroker("mosquitto", port, [program, "-c", str(config)], log)
     if prefer == "mosquitto":
         raise BrokerError("mosquitto is not installed: `sudo apt install mosquitto`")
