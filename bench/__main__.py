@@ -7,11 +7,13 @@ import os
 import platform
 import random
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench.report import line, rows, write
 from bench.scenarios import ALL, Figure
 
+QUICK_AT_ONCE = 2
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
@@ -28,15 +30,19 @@ def main() -> None:
     parser.add_argument("--only", type=int, nargs="*", help="numbers of scenarios, from 0")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**32))
     options = parser.parse_args()
-    rng = random.Random(options.seed)
     print(f"seed {options.seed}", flush=True)
     figures: list[Figure] = []
+    repeats, at_once = (1, QUICK_AT_ONCE) if options.quick else (options.repeats, 1)
     chosen = range(len(ALL)) if options.only is None else options.only
-    for number in chosen:
-        new = list(ALL[number](1 if options.quick else options.repeats, rng))
-        figures += new
-        for row in rows(new):
-            print(line(row), flush=True)
+
+    def measure(number: int) -> list[Figure]:
+        return list(ALL[number](repeats, random.Random(f"{options.seed} {number}")))
+
+    with ThreadPoolExecutor(at_once) as pool:
+        for new in pool.map(measure, chosen):
+            figures += new
+            for row in rows(new):
+                print(line(row), flush=True)
     if not options.quick and options.only is None:
         write(figures, DOCS, machine())
         print(f"written: {DOCS / 'benchmark.json'}, {DOCS / 'benchmark.md'}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import getpass
+import os
 import secrets
 import shutil
 import signal
@@ -135,7 +135,7 @@ def start_broker(
     log = directory / "broker.log"
     if prefer != "iotcore" and program is not None:
         config = directory / "mosquitto.conf"
-        config.write_text(MOSQUITTO.format(host=HOST, port=port, user=getpass.getuser()))
+        config.write_text(MOSQUITTO.format(host=HOST, port=port, user="root" if os.geteuid() == 0 else "mosquitto"))
         return RunningBroker("mosquitto", port, [program, "-c", str(config)], log)
     if prefer == "mosquitto":
         raise BrokerError("mosquitto is not installed: `sudo apt install mosquitto`")
