@@ -12,8 +12,8 @@ from bench.processes import memory_mib, processor_s, tree
 from bench.stack import CLOCK, CONTROL, Stack, stack
 
 LOAD_HIGH_W, LOAD_LOW_W, LIMIT_W = 5000.0, 500.0, 1500.0
-SETTLE_S = 25.0
-WATCH_S = 20.0
+SETTLE_S = 15.0
+WATCH_S = 15.0
 RUNTIME_SERVICES = 5
 
 

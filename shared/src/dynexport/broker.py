@@ -135,7 +135,9 @@ def start_broker(
     log = directory / "broker.log"
     if prefer != "iotcore" and program is not None:
         config = directory / "mosquitto.conf"
-        config.write_text(MOSQUITTO.format(host=HOST, port=port, user="root" if os.geteuid() == 0 else "mosquitto"))
+        config.write_text(
+            MOSQUITTO.format(host=HOST, port=port, user="root" if os.geteuid() == 0 else "mosquitto")
+        )
         return RunningBroker("mosquitto", port, [program, "-c", str(config)], log)
     if prefer == "mosquitto":
         raise BrokerError("mosquitto is not installed: `sudo apt install mosquitto`")
