@@ -12,7 +12,11 @@ ROWS = [line for line in (ROOT / "docs" / "safety.md").read_text().splitlines() 
 
 
 def defined() -> set[str]:
-    files = [*ROOT.glob("tests/**/*.py"), *ROOT.glob("*/tests/**/*.py"), *ROOT.glob("services/*/tests/**/*.py")]
+    files = [
+        *ROOT.glob("tests/**/*.py"),
+        *ROOT.glob("*/tests/**/*.py"),
+        *ROOT.glob("services/*/tests/**/*.py"),
+    ]
     return {name for file in files for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)}
 
 

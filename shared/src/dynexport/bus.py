@@ -28,7 +28,6 @@ KEEPALIVE_S = 10
 RECONNECT_S = (1, 30)
 LONGEST_QUEUE = 10_000
 MOST_PROBLEMS = 1000
-SESSION_TAKEN_OVER = 0x8E
 TAKE_OVERS, TAKE_OVERS_IN_S = 5, 60.0
 DO_NOT_SEND_STORED = 2
 
@@ -74,7 +73,7 @@ class MqttBus:
 
     @property
     def taken_over(self) -> bool:
-        """Whether another client with our id has pushed us out five times within a minute."""
+        """Whether we were dropped five times within a minute: another client has our id."""
         times = self._take_overs
         return len(times) == TAKE_OVERS and times[-1] - times[0] <= TAKE_OVERS_IN_S
 
@@ -199,9 +198,11 @@ class MqttBus:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        self._connected = False
+        was_connected, self._connected = self._connected, False
         client.drop_out_messages()
-        if reason.value == SESSION_TAKEN_OVER:
+        # Mosquitto 2.0 closes the socket without saying "session taken over": a connection that was taken in and
+        # then dropped, again and again, is what is left to see of it.
+        if was_connected and reason.is_failure:
             self._take_overs.append(self._clock.mono())
         self.wake()
 
