@@ -98,10 +98,18 @@ class Stack:
 
 
 def site(
-    mqtt: MqttSection, *, count: int = 1, export_limit_w: float = 1500.0, **simulator: Any
+    mqtt: MqttSection,
+    *,
+    count: int = 1,
+    export_limit_w: float = 1500.0,
+    meter_behind: bool = False,
+    **simulator: Any,
 ) -> dict[str, Any]:
-    """`site.yaml` of the plant of control.md: ratings that sum to 10 kW, polls of 0.2 s, script-driven sun."""
-    inverters = [
+    """`site.yaml` of the plant of control.md: ratings that sum to 10 kW, polls of 0.2 s, script-driven sun.
+
+    With `meter_behind` the meter shares the first inverter's endpoint.
+    """
+    inverters: list[dict[str, Any]] = [
         {
             "id": f"i{index}",
             "driver": "sunspec",
@@ -121,7 +129,7 @@ def site(
         },
         "meter": {
             "driver": "sunspec",
-            "tcp": {"host": "127.0.0.1", "port": free_port()},
+            "tcp": dict(inverters[0]["tcp"]) if meter_behind else {"host": "127.0.0.1", "port": free_port()},
             "unit": 240,
             "poll_s": 0.2,
         },
@@ -133,14 +141,13 @@ def site(
 
 
 @contextmanager
-def stack(*, count: int = 1, export_limit_w: float = 1500.0, **simulator: Any) -> Iterator[Stack]:
-    """A stack whose broker and simulator run; the services are the caller's to start."""
+def stack(**shape: Any) -> Iterator[Stack]:
+    """A stack of this `site` whose broker and simulator run; the services are the caller's to start."""
     with tempfile.TemporaryDirectory(prefix="dynexport-bench-") as folder:
         directory = Path(folder)
         with start_broker(directory) as broker:
             mqtt = MqttSection(host=broker.host, port=broker.port, root=random_root())
-            shape = site(mqtt, count=count, export_limit_w=export_limit_w, **simulator)
-            running = Stack(directory, mqtt, shape, broker)
+            running = Stack(directory, mqtt, site(mqtt, **shape), broker)
             running.bus.start()
             try:
                 running.start([SIMULATOR])

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from bench.stack import CLOCK, Stack, stack
+from bench.stack import CLOCK, CONTROL, Stack, stack
 
 pytestmark = pytest.mark.integration
 
@@ -73,3 +73,14 @@ def test_a_ten_line_publisher_stands_in_for_meter_reader() -> None:
         finally:
             stand_in.terminate()
             stand_in.wait(5)
+
+
+def test_a_meter_behind_the_inverters_endpoint_is_read_by_the_writer() -> None:
+    with stack(export_limit_w=5000.0, load_w=3000.0, meter_behind=True) as site:
+        site.start(CONTROL)
+        site.wait(15.0)
+        settled = exports(site, 3.0)
+        assert 4900 < sum(settled) / len(settled) < 5030
+        site.limit(1500.0)
+        site.wait(7.0)
+        assert max(exports(site, 3.0)) < 1550

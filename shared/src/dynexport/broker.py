@@ -17,6 +17,7 @@ from typing import Literal, Self
 from dynexport.clock import SystemClock
 
 Kind = Literal["mosquitto", "iotcore"]
+Preference = Literal["auto", "mosquitto", "iotcore"]
 HOST = "127.0.0.1"
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
@@ -126,9 +127,7 @@ class RunningBroker:
         raise BrokerError(f"{self.kind} did not start on port {self.port}:\n{self._log.read_text()[-1000:]}")
 
 
-def start_broker(
-    directory: Path, *, prefer: Literal["auto", "mosquitto", "iotcore"] = "auto"
-) -> RunningBroker:
+def start_broker(directory: Path, *, prefer: Preference = "auto") -> RunningBroker:
     """Start a broker whose files are in `directory`; raises BrokerError."""
     program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
     port = free_port()

@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 import threading
+import typing
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ import typer
 from ruamel.yaml import YAML
 
 from dynexport import topics
-from dynexport.broker import BrokerError, RunningBroker, free_port, random_root, start_broker
+from dynexport.broker import BrokerError, Preference, RunningBroker, free_port, random_root, start_broker
 from dynexport.bus import MqttBus
 from dynexport.cli.connect import CLOCK, CONFIG, site_of
 from dynexport.cli.live import show
@@ -150,12 +151,13 @@ STEPS: tuple[Step, ...] = (
 def demo(
     for_s: float = typer.Option(0.0, "--for", help="End after so many seconds; 0: when interrupted."),
     steps: bool = typer.Option(True, help="Change limit and load every 15 s."),
+    kind: str = typer.Option("auto", "--broker", help="auto, mosquitto or iotcore (the embedded one)."),
 ) -> None:
     """A whole simulated site, live: every service, a broker of its own, a changing limit."""
     with interruptible() as stop, tempfile.TemporaryDirectory(prefix="dynexport-demo-") as folder:
         directory = Path(folder)
         try:
-            broker = start_broker(directory)
+            broker = start_broker(directory, prefer=_preference(kind))
         except BrokerError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from None
@@ -164,6 +166,13 @@ def demo(
     typer.echo(
         "the demo has ended. Next: write your own site.yaml from docs/site.example.yaml, then `dynexport check`"
     )
+
+
+def _preference(kind: str) -> Preference:
+    for known in typing.get_args(Preference):
+        if kind == known:
+            return typing.cast("Preference", known)
+    raise typer.BadParameter(f"{kind!r} is none of {', '.join(typing.get_args(Preference))}")
 
 
 def _demo(broker: RunningBroker, directory: Path, stop: threading.Event, for_s: float, steps: bool) -> None:
