@@ -1,0 +1,210 @@
+"""What the writer says of its devices: readings, capability, control, and the events between."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from dynexport import messages as m
+from dynexport import topics
+from dynexport.logs import Repeated
+from dynexport.modbus.endpoint import ModbusError
+from dynexport.modbus.meter_job import to_reading
+from dynexport.modbus.sunspec import BadValue
+from dynexport.modbus.sunspec_inverter import InverterIdentity
+from dynexport.modbus.sunspec_meter import MeterValues
+from dynexport.service import Context, Moment
+from inverter_writer.inverter import InverterJob, Report, control_state
+
+CONTROL_EVERY_S = 10.0
+REQUESTED_EVERY_S = 1.0
+RATING_OFF = 0.05
+METER = "the meter"
+
+
+class Voice:
+    """Publishes; remembers only what it said, to know what changed."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.errors = 0
+        self.repeated = Repeated()
+        self._capability: dict[str, m.InverterCapability] = {}
+        self._said: dict[str, tuple[tuple[object, ...], float, float]] = {}
+        self._conflict: dict[str, bool] = {}
+        self._state: dict[str, m.ControlState] = {}
+
+    def afresh(self) -> None:
+        """After a reconnect: the stored topics again."""
+        self._said.clear()
+        for name, capability in self._capability.items():
+            self.context.bus.publish(topics.INVERTER_CAPABILITY, capability, name)
+
+    def meter(self, values: MeterValues, measured_at: datetime) -> None:
+        """A reading of the meter behind an inverter's endpoint."""
+        try:
+            reading = to_reading(
+                values, self.context.site.meter.location, measured_at, self.context.clock.now()
+            )
+        except ValidationError as error:
+            self.error(METER, BadValue(f"a reading was dropped: {error.errors()[0]['msg']}"))
+            return
+        self.repeated.over(f"error {METER}")
+        self.context.bus.publish(topics.METER_READING, reading)
+
+    def report(self, name: str, job: InverterJob, report: Report) -> None:
+        """What an endpoint's thread has found."""
+        if report.error is not None:
+            self.error(name, report.error, asleep=job.asleep)
+        elif report.identity is not None:
+            self._identity(name, job, report.identity)
+        elif report.found_w is not None:
+            held_w = job.applied_w or 0.0
+            message = f"{name} was found limited to {report.found_w:.0f} W, and is now held at {held_w:.0f} W"
+            self.context.event(m.Level.INFO, "first_contact", message, inverter=name)
+        else:
+            self._reading(name, report)
+
+    def error(self, name: str, error: ModbusError, *, asleep: bool = False) -> None:
+        """A device did not answer, or oddly; one that sleeps is no warning."""
+        self.errors += 1
+        times = self.repeated.happened(f"error {name}")
+        if times is None:
+            return
+        if asleep:
+            self.context.event(
+                m.Level.INFO, "inverter_asleep", f"{name} sleeps and does not answer", times=times
+            )
+        else:
+            self.context.event(m.Level.WARNING, "device_error", f"{name}: {error}", times=times)
+
+    def refused(self, name: str, why: str) -> None:
+        """A setpoint was not accepted."""
+        self.context.bus.counters.rejected += 1
+        if (times := self.repeated.happened(f"refused {name}")) is not None:
+            message = f"a setpoint for {name} was refused: {why}"
+            self.context.event(m.Level.WARNING, "setpoint_refused", message, times=times)
+
+    def accepted(self, name: str) -> None:
+        """A setpoint was accepted."""
+        self.repeated.over(f"refused {name}")
+
+    def control(self, name: str, job: InverterJob, now: Moment) -> None:
+        """`inverter/<id>/control`, when it is due: every 10 s, and on change."""
+        wanted = job.wanted(now.mono)
+        state = control_state(job, wanted)
+        self._transitions(name, job, state)
+        key = (state, job.applied_w, job.connect_applied, job.readback.conflict)
+        requested_w = max(0.0, round(wanted.limit_w, 1))
+        if not self._due(name, key, requested_w, now.mono):
+            return
+        accepted = job.accepted
+        message = m.InverterControl(
+            issued_at=now.wall,
+            state=state,
+            requested_w=requested_w,
+            applied_w=job.applied_w,
+            read_back_w=job.read_back_w,
+            connect=job.connect_applied,
+            conflict=job.readback.conflict,
+            setpoint_seq=accepted.seq if accepted else None,
+            engine_id=accepted.engine_id if accepted else None,
+            reason=job.fault,
+        )
+        if self.context.bus.publish(topics.INVERTER_CONTROL, message, name):
+            self._said[name] = (key, requested_w, now.mono)
+
+    def _due(self, name: str, key: tuple[object, ...], requested_w: float, mono: float) -> bool:
+        if name not in self._said:
+            return True
+        said, said_w, at = self._said[name]
+        if key != said or mono - at >= CONTROL_EVERY_S:
+            return True
+        return abs(requested_w - said_w) >= 1.0 and mono - at >= REQUESTED_EVERY_S
+
+    def _reading(self, name: str, report: Report) -> None:
+        try:
+            reading = self._message(report)
+        except ValidationError as error:
+            self.error(name, BadValue(f"a reading was dropped: {error.errors()[0]['msg']}"))
+            return
+        if times := self.repeated.over(f"error {name}"):
+            self.context.event(m.Level.INFO, "inverter_back", f"{name} answers again after {times} errors")
+        self.context.bus.publish(topics.INVERTER_READING, reading, name)
+
+    def _message(self, report: Report) -> m.InverterReading:
+        values, status = report.values, report.status
+        assert values is not None
+        assert report.measured_at is not None
+        return m.InverterReading(
+            issued_at=m.stamp(self.context.clock.now()),
+            measured_at=m.stamp(report.measured_at),
+            power_w=values.power_w,
+            state=values.state,
+            reactive_var=values.reactive_var,
+            voltage_a_v=values.voltage_a_v,
+            voltage_b_v=values.voltage_b_v,
+            voltage_c_v=values.voltage_c_v,
+            frequency_hz=values.frequency_hz,
+            energy_wh=values.energy_wh,
+            available_w=status.available_w,
+            connected=status.connected,
+            available=status.available,
+            operating=status.operating,
+        )
+
+    def _identity(self, name: str, job: InverterJob, identity: InverterIdentity) -> None:
+        capability = _capability(job, identity, self.context.clock.now())
+        self._capability[name] = capability
+        self.context.bus.publish(topics.INVERTER_CAPABILITY, capability, name)
+        rated_w = job.settings.rated_w
+        if abs(identity.max_w - rated_w) > RATING_OFF * rated_w:
+            message = f"{name}: site.yaml says rated_w {rated_w:.0f}, the device says {identity.max_w:.0f} W"
+            self.context.event(m.Level.WARNING, "rating_differs", message, inverter=name)
+
+    def _transitions(self, name: str, job: InverterJob, state: m.ControlState) -> None:
+        if job.readback.conflict != self._conflict.get(name, False):
+            self._conflict[name] = job.readback.conflict
+            if job.readback.conflict:
+                message = f"{name} holds {job.read_back_w or 0.0:.0f} W, which is not what was written"
+                self.context.event(m.Level.WARNING, "conflict", message, inverter=name)
+            else:
+                self.context.event(
+                    m.Level.INFO, "conflict_over", f"{name} holds what was written", inverter=name
+                )
+        before = self._state.get(name)
+        if state is before:
+            return
+        self._state[name] = state
+        if state is m.ControlState.FAILSAFE and before is m.ControlState.FOLLOWING:
+            message = f"{name}: no valid setpoint for 15 s, held at its failsafe share or less"
+            self.context.event(m.Level.ERROR, "engine_lost", message, inverter=name)
+        elif state is m.ControlState.FOLLOWING:
+            self.context.event(m.Level.INFO, "following", f"{name} follows the engine", inverter=name)
+        elif state is m.ControlState.FAULT:
+            self.context.event(m.Level.ERROR, "inverter_fault", f"{name}: {job.fault}", inverter=name)
+
+
+def _capability(job: InverterJob, identity: InverterIdentity, now: datetime) -> m.InverterCapability:
+    """What it does when we die: without a timer a 123 holds its last value, with one it releases the limit."""
+    timer = job.settings.revert_timer_s
+    fallback = m.HardwareFallback.RELEASES_LIMIT if timer else m.HardwareFallback.HOLDS_LAST
+    if identity.control_model is None:
+        fallback = m.HardwareFallback.UNKNOWN
+    return m.InverterCapability(
+        issued_at=now,
+        max_w=identity.max_w,
+        max_va=identity.max_va,
+        max_var=identity.max_var,
+        nameplate_w=identity.nameplate_w,
+        manufacturer=identity.manufacturer,
+        model=identity.model,
+        serial=identity.serial,
+        der_type=identity.der_type,
+        control_model=identity.control_model,
+        resolution_w=identity.max_w * identity.resolution_pct / 100.0,
+        hardware_fallback=fallback,
+        fallback_s=float(timer) or None,
+        min_limit_pct=job.settings.min_limit_pct,
+    )
