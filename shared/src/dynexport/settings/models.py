@@ -87,7 +87,7 @@ class Tcp(Section):
 class SunSpecMeter(Section):
     """A SunSpec meter (models 201-204, 211-214) over Modbus TCP."""
 
-    driver: Literal["sunspec"]
+    driver: Literal["sunspec"] = Field(description="What speaks to it.")
     tcp: Tcp = Field(description="Where the meter answers; may be an inverter's endpoint.")
     unit: int = Field(ge=0, le=247, description="Modbus unit id.")
     location: Literal["feed_in", "consumption"] = Field(
@@ -119,7 +119,7 @@ class MeterFields(Section):
 class MqttMeter(Section):
     """A meter that somebody publishes on the same broker."""
 
-    driver: Literal["mqtt"]
+    driver: Literal["mqtt"] = Field(description="What speaks to it.")
     topic: str = Field(min_length=1, pattern=r"^[^+#\s]+$", description="The publisher's full topic.")
     format: Literal["fields", "predecessor"] = Field(
         default="fields",
@@ -152,7 +152,7 @@ class SunSpecInverter(Section):
     """A SunSpec inverter (models 101-103, 111-113, limited through 123) over Modbus TCP."""
 
     id: Identifier = Field(description="Its name in topics.")
-    driver: Literal["sunspec"]
+    driver: Literal["sunspec"] = Field(description="What speaks to it.")
     tcp: Tcp = Field(description="Where it answers.")
     unit: int = Field(default=1, ge=0, le=247, description="Modbus unit id.")
     rated_w: Rating = Field(description="Rated power, watts; compared with what the device says.")
