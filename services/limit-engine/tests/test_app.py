@@ -144,6 +144,7 @@ def test_an_obligation_that_has_not_spoken_keeps_it_in_failsafe_until_its_deadli
     assert home.active.mode is m.Mode.NORMAL
     assert home.active.export_limit_w == 800
     assert home.active.export_limit_source == "csip"
+    assert home.codes.count("source_silent") == 1, "the preference that never spoke is no news"
 
 
 def test_an_obligation_that_speaks_lets_it_leave_failsafe_at_once() -> None:

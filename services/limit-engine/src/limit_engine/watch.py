@@ -113,13 +113,13 @@ class Watch:
         self._wrong = wrong
 
     def _look_at_source(self, name: str, state: SourceState, mono: float) -> None:
-        alive = state.alive(mono)
-        before = self._alive.get(name, not state.is_obligation and state.statement is None)
         if state.statement is None and not state.settled(mono):
             return
-        if alive != before and (alive or state.statement is not None or state.is_obligation):
-            self._say_source(name, state, alive)
+        before, alive = self._alive.get(name), state.alive(mono)
         self._alive[name] = alive
+        never_was = before is None and not alive and not state.is_obligation
+        if alive != before and not never_was:
+            self._say_source(name, state, alive)
 
     def _say_source(self, name: str, state: SourceState, alive: bool) -> None:
         if alive:
