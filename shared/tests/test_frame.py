@@ -129,6 +129,21 @@ def test_a_jump_of_the_wall_clock_is_an_event() -> None:
     assert codes(bus, "quiet") == ["clock_step"]
 
 
+def test_a_broker_that_is_not_there_is_said_once_with_its_address(caplog: pytest.LogCaptureFixture) -> None:
+    clock = FakeClock()
+    context, bus = fake_context("quiet", site(), clock)
+    bus.online = False
+
+    class Waiting(Quiet):
+        def step(self, inbox: Sequence[Received | RawReceived], now: Moment) -> float:
+            clock.advance(2.0)
+            return super().step(inbox, now)
+
+    run(Waiting(context, ticks=8))
+    said = [record.message for record in caplog.records if "no broker" in record.message]
+    assert said == ["no broker at 127.0.0.1:1883: is it running, and is mqtt.host in site.yaml right?"]
+
+
 def test_dropped_messages_are_said_at_the_first_and_every_60th_time() -> None:
     clock = FakeClock()
     context, bus = fake_context("quiet", site(), clock)

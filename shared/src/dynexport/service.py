@@ -27,6 +27,7 @@ OK, FAILED, BAD_CONFIGURATION = 0, 1, 2
 HEALTH_EVERY_S = 10.0
 LONGEST_WAIT_S = 1.0
 CLOCK_STEP_S = 5.0
+ALONE_S = 3.0
 STOP_WITHIN_S = 9.0
 ONLINE, OFFLINE = "online", "offline"
 LEVELS = {Level.INFO: logging.INFO, Level.WARNING: logging.WARNING, Level.ERROR: logging.ERROR}
@@ -139,6 +140,8 @@ class Runner:
         self._tick_ms = 0.0
         self._wish_s = 0.0
         self._last: Moment | None = None
+        self._alone_since: float | None = None
+        self._alone_said = False
         self._repeated = Repeated()
 
     def ask_to_stop(self, *_: object) -> None:
@@ -167,6 +170,7 @@ class Runner:
     def _tick(self) -> None:
         now = self.context.moment()
         self._look_at_clock(now)
+        self._look_at_broker(now.mono)
         if self.context.bus.connection != self._connection:
             self._connection = self.context.bus.connection
             self._arrive(now)
@@ -201,6 +205,22 @@ class Runner:
                 "clock_step",
                 f"the wall clock jumped by {step_s:.1f} s",
                 step_s=round(step_s, 1),
+            )
+
+    def _look_at_broker(self, mono: float) -> None:
+        """A broker that is not there is said once, and its return; what depends on it has fallbacks of its own."""
+        if self.context.bus.connected:
+            if self._alone_said:
+                self.context.log.info("the broker is there again", extra={"code": "broker_back"})
+            self._alone_since, self._alone_said = None, False
+            return
+        self._alone_since = mono if self._alone_since is None else self._alone_since
+        if not self._alone_said and mono - self._alone_since >= ALONE_S:
+            self._alone_said = True
+            mqtt = self.context.site.mqtt
+            self.context.log.warning(
+                f"no broker at {mqtt.host}:{mqtt.port}: is it running, and is mqtt.host in site.yaml right?",
+                extra={"code": "no_broker"},
             )
 
     def _say_problems(self) -> None:

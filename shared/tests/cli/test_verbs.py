@@ -18,6 +18,7 @@ from dynexport.bus import MqttBus
 from dynexport.clock import SystemClock
 from dynexport.messages import Active, Limit, Mode
 from dynexport.ports import Received
+from dynexport.settings.load import load
 from dynexport.settings.models import MqttSection
 from dynexport.testing.builders import SITE
 
@@ -91,6 +92,33 @@ def test_enable_sets_one_value_and_keeps_the_comments(config: Path) -> None:
     assert "enabled: true" in config.read_text()
     assert dynexport("enable", "--off", "--config", str(config)).returncode == 0
     assert "enabled: false" in config.read_text()
+
+
+@pytest.mark.parametrize(
+    "control",
+    [
+        "control: {enabled: false, headroom_pct: 20}  # mine",
+        "control:\n  headroom_pct: 20 # mine\n  enabled: false # not yet",
+        "control: {headroom_pct: 20}  # mine",
+        "control:\n  headroom_pct: 20  # mine",
+        "# mine",
+    ],
+)
+def test_enable_touches_nothing_but_its_own_value(tmp_path: Path, control: str) -> None:
+    path = tmp_path / "site.yaml"
+    with path.open("w") as file:
+        YAML().dump(
+            {**{key: value for key, value in SITE.items() if key != "control"}, "mqtt": {"port": 1}}, file
+        )
+        file.write(control + "\n")
+    before = path.read_text().splitlines()
+    assert dynexport("enable", "--yes", "--config", str(path)).returncode == 0
+    site = load(path, {})
+    assert site.control.enabled
+    assert site.control.headroom_pct == (20 if "headroom" in control else 10)
+    changed = [line for line in before if line not in path.read_text().splitlines()]
+    assert len(changed) <= 1
+    assert "mine" in path.read_text()
 
 
 def test_an_unknown_fault_is_refused_and_list_names_them(config: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from dynexport.clock import Clock
 from dynexport.messages import ControlState, InverterState
-from dynexport.modbus.endpoint import Endpoint, ModbusError
+from dynexport.modbus.endpoint import Endpoint, ModbusError, Unreachable
 from dynexport.modbus.sunspec_inverter import (
     ControlValues,
     InverterIdentity,
@@ -165,7 +165,7 @@ class InverterJob:
         """It did not answer, or oddly; after a silence the next contact is a first one again."""
         if mono - self._last_ok > SILENT_S:
             self._contacted = False
-        if self.device is None:
+        if self.device is None and not isinstance(error, Unreachable):
             self.fault = str(error)
         self.stopped = self.stopped or self._stopping
         self._report(Report(error=error))

@@ -125,8 +125,12 @@ class Watch:
         if alive:
             self.context.event(Level.INFO, "source_heard", f"limit/{name} is heard", source=name)
             return
-        meaning = "its fallback counts" if state.is_obligation else "it is ignored"
-        self.context.event(Level.WARNING, "source_silent", f"limit/{name} is silent: {meaning}", source=name)
+        what = (
+            "is silent: its fallback counts"
+            if state.is_obligation
+            else "has ended or fallen silent: it is ignored"
+        )
+        self.context.event(Level.WARNING, "source_silent", f"limit/{name} {what}", source=name)
 
     def _look_at_inverter(self, name: str, word: str, *, heard: bool) -> None:
         before = self._inverters.get(name)

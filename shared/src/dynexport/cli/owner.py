@@ -24,6 +24,7 @@ from dynexport.ports import Received
 from dynexport.settings.load import find
 from dynexport.settings.load import warnings as doubts
 from dynexport.settings.models import MqttSection, Site
+from dynexport.settings.source import read
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LARGEST_W = 1e7
@@ -217,13 +218,23 @@ def _when_we_die(site: Site) -> list[str]:
 
 
 def _set_enabled(path: Path, enabled: bool) -> None:
-    """Edit one value; comments and order stay."""
-    from ruamel.yaml import YAML
+    """Edit one value on its own line; everything else in the file stays as its owner wrote it."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    places = read(path).lines
+    word = "true" if enabled else "false"
+    if ("control", "enabled") in places:
+        number = places[("control", "enabled")] - 1
+        lines[number] = re.sub(r"(\benabled:\s*)[^\s,}#]+", rf"\g<1>{word}", lines[number], count=1)
+    elif ("control",) in places:
+        number = places[("control",)] - 1
+        lines[number] = re.sub(
+            r"control:\s*(\{)?", lambda found: _opened(found, word), lines[number], count=1
+        )
+    else:
+        lines.append(f"\ncontrol:\n  enabled: {word}\n")
+    path.write_text("".join(lines), encoding="utf-8")
 
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    document = yaml.load(path)
-    if document.get("control") is None:
-        document["control"] = {}
-    document["control"]["enabled"] = enabled
-    yaml.dump(document, path)
+
+def _opened(found: re.Match[str], word: str) -> str:
+    """A control section that says nothing of `enabled` yet: in braces, or on lines of its own."""
+    return f"control: {{enabled: {word}, " if found[1] else f"control:\n  enabled: {word}\n"
