@@ -19,7 +19,7 @@ from limit_engine.plausibility import Plausibility
 from limit_engine.ramp import Ramp
 from limit_engine.sharing import Taker, share_out
 
-MOVING_S = 3.0
+MOVING_S, MOVING, LESSON = 3.0, 0.002, 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,7 @@ class ControlLaw:
     plausibility: Plausibility = field(init=False)
     _committed: LoadEstimate | None = None
     _sample: MeterSample | None = None
+    _complete: bool = False
     _meter_heard: float = float("-inf")
     _site_w: float = 0.0
     _mode: Mode = Mode.FAILSAFE
@@ -107,8 +108,9 @@ class ControlLaw:
             self.plausibility.observe(mono, power_w, generation_w, battery_w)
         sample = self.stream.read(moment, power_w)
         if sample is not None:
-            self._committed, self._sample = self.load, sample
+            self._committed, self._sample, self._complete = self.load, sample, False
             self.latency.add((sample.earliest + sample.latest) / 2.0, power_w)
+            self._learn_latency(mono)
 
     def hear_inverter(
         self,
@@ -212,19 +214,24 @@ class ControlLaw:
         return [track for track in self.tracks.values() if track.answers(mono) and track.power.samples]
 
     def _estimate(self, mono: float) -> None:
-        sample = self._sample
-        if sample is None:
+        """Level-triggered: the sample is looked at again until every inverter was read after it."""
+        if self._sample is None or (self._complete and self.load is not None):
             return
-        view = self._view(sample, self._answering(mono))
+        view = self._view(self._sample, self._answering(mono))
+        self._complete = view.complete
         self.load = first(view) if self._committed is None else update(self._committed, view)
-        enough_w = 0.05 * self.plan.total_w
-        if self.plan.location is Location.FEED_IN and self._moving(mono) > 0.002 * self.plan.total_w:
-            answering = self._answering(mono)
-            if answering:
-                known_from = max(track.power.samples[0][0] for track in answering)
-                self.latency.learn(
-                    lambda moment: sum(track.power.at(moment) for track in answering), known_from, enough_w
-                )
+
+    def _learn_latency(self, mono: float) -> None:
+        answering = self._answering(mono)
+        if self.plan.location is not Location.FEED_IN or not answering:
+            return
+        if abs(sum(track.power.slope(MOVING_S) for track in answering)) > MOVING * self.plan.total_w:
+            known_from = max(track.power.samples[0][0] for track in answering)
+            self.latency.learn(
+                lambda moment: sum(track.power.at(moment) for track in answering),
+                known_from,
+                LESSON * self.plan.total_w,
+            )
 
     def _view(self, sample: MeterSample, answering: Sequence[Track]) -> LoadSample:
         if self.plan.location is Location.CONSUMPTION:
@@ -240,6 +247,3 @@ class ControlLaw:
             complete = complete and track.power.newest >= end
             rate += (highest - lowest) / (end - start) if end > start else 0.0
         return LoadSample(low, high, complete, rate <= 1.2 * self.ramp.rate_w_per_s)
-
-    def _moving(self, mono: float) -> float:
-        return abs(sum(track.power.slope(MOVING_S) for track in self._answering(mono)))

@@ -35,21 +35,19 @@ class Series:
         """
         if not self.samples:
             raise ValueError("no samples")
+        values = [self._beyond(end)] if end >= self.newest else []
         later: tuple[float, float] | None = None
-        low = high = self._beyond(end) if end >= self.newest else None
-        for moment, value in reversed(self.samples):
-            if moment <= end:
+        for sample in reversed(self.samples):
+            if sample[0] <= end:
                 if later is not None and later[0] > end:
-                    low, high = _widen(low, high, _between((moment, value), later, end))
-                if moment <= start:
-                    if later is not None:
-                        value = _between((moment, value), later, max(start, moment))
-                    elif start > moment:
-                        value = self._beyond(start)
-                    return _widen(low, high, value)
-                low, high = _widen(low, high, value)
-            later = (moment, value)
-        return _widen(low, high, self.samples[0][1])
+                    values.append(_between(sample, later, end))
+                if sample[0] <= start:
+                    values.append(self._beyond(start) if later is None else _between(sample, later, start))
+                    return min(values), max(values)
+                values.append(sample[1])
+            later = sample
+        values.append(self.samples[0][1])
+        return min(values), max(values)
 
     def slope(self, span_s: float) -> float:
         """The mean rate over the last `span_s`, watts a second; 0 while there is too little."""
@@ -78,9 +76,3 @@ class Series:
 def _between(left: tuple[float, float], right: tuple[float, float], moment: float) -> float:
     share = (moment - left[0]) / (right[0] - left[0])
     return left[1] + share * (right[1] - left[1])
-
-
-def _widen(low: float | None, high: float | None, value: float) -> tuple[float, float]:
-    if low is None or high is None:
-        return value, value
-    return min(low, value), max(high, value)
