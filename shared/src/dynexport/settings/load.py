@@ -11,11 +11,12 @@ from pydantic import ValidationError
 
 from dynexport.settings.models import Site
 from dynexport.settings.overrides import apply_environment, read_secrets
-from dynexport.settings.problems import ConfigError, Problem, from_pydantic
-from dynexport.settings.sense import warnings as sense
-from dynexport.settings.source import Source, read
+from dynexport.settings.problems import ConfigError, Problem
+from dynexport.settings.sense import doubts
+from dynexport.settings.source import read
+from dynexport.settings.words import from_pydantic
 
-__all__ = ["ConfigError", "Problem", "find", "load", "warnings"]
+__all__ = ["ConfigError", "Problem", "find", "load", "load_with_warnings", "masked", "warnings"]
 
 
 def find(path: Path | None, env: Mapping[str, str]) -> Path:
@@ -24,30 +25,35 @@ def find(path: Path | None, env: Mapping[str, str]) -> Path:
 
 
 def load(path: Path | None = None, env: Mapping[str, str] | None = None) -> Site:
-    """Read, override from the environment, check; raises ConfigError with every problem found."""
-    environment = os.environ if env is None else env
-    source = read(find(path, environment))
-    site, problems = _check(source, environment)
-    errors = [problem for problem in problems if problem.level == "error"]
-    if errors or site is None:
-        raise ConfigError(errors)
-    return site
+    """Read, override from the environment, check; raises ConfigError with every mistake found."""
+    return load_with_warnings(path, env)[0]
 
 
 def warnings(path: Path | None = None, env: Mapping[str, str] | None = None) -> list[Problem]:
     """What is allowed but hardly meant; raises ConfigError when the file cannot be used at all."""
+    return load_with_warnings(path, env)[1]
+
+
+def load_with_warnings(
+    path: Path | None = None, env: Mapping[str, str] | None = None
+) -> tuple[Site, list[Problem]]:
+    """The site, and what is allowed but hardly meant; raises ConfigError with every mistake found."""
     environment = os.environ if env is None else env
     source = read(find(path, environment))
-    _, problems = _check(source, environment)
-    return [problem for problem in problems if problem.level == "warning"]
-
-
-def _check(source: Source, environment: Mapping[str, str]) -> tuple[Site | None, list[Problem]]:
-    data: dict[str, Any] = source.data
-    problems = apply_environment(data, environment)
-    problems += read_secrets(data, source)
+    problems = [*apply_environment(source, environment), *read_secrets(source), *doubts(source)]
     try:
-        site = Site.model_validate(data)
+        site = Site.model_validate(source.data)
     except ValidationError as error:
-        return None, problems + from_pydantic(error, source) + sense(data, source)
-    return site, problems + sense(data, source)
+        raise ConfigError([*_errors(problems), *from_pydantic(error, source)]) from None
+    if errors := _errors(problems):
+        raise ConfigError(errors)
+    return site, problems
+
+
+def masked(site: Site) -> dict[str, Any]:
+    """The settings as a service may publish them: secrets are stars."""
+    return site.model_dump(mode="json")
+
+
+def _errors(problems: list[Problem]) -> list[Problem]:
+    return [problem for problem in problems if problem.level == "error"]

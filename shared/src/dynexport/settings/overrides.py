@@ -4,54 +4,91 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from dynexport.settings.problems import Problem
-
-if TYPE_CHECKING:
-    from dynexport.settings.source import Source
+from dynexport.settings.problems import Problem, near, shown
+from dynexport.settings.shape import Location, allowed_types, is_text, keys, value_at
+from dynexport.settings.source import Source, scalar
 
 PREFIX = "DYNEXPORT__"
+PASSWORD, PASSWORD_FILE = ("mqtt", "password"), ("mqtt", "password_file")
 
 
-def apply_environment(data: dict[str, Any], env: Mapping[str, str]) -> list[Problem]:
-    """Put each `DYNEXPORT__A__B` where it belongs; numbers count into lists. Returns what did not fit."""
+def apply_environment(source: Source, env: Mapping[str, str]) -> list[Problem]:
+    """Put each `DYNEXPORT__A__B` where it belongs; numbers count into lists, an empty one counts as not set.
+
+    Returns the variables that name no setting.
+    """
     problems = []
-    for name in sorted(env):
-        if name.startswith(PREFIX):
-            *above, last = [part.lower() for part in name.removeprefix(PREFIX).split("__")]
-            try:
-                place = _descend(data, above)
-                place[int(last) if isinstance(place, list) else last] = env[name]
-            except (KeyError, IndexError, ValueError, TypeError):
-                problems.append(
-                    Problem("environment", None, name, "names no setting", hint="see docs/config.md")
-                )
+    for name in sorted(name for name in env if name.startswith(PREFIX) and env[name]):
+        found = _place(name, source.data)
+        if isinstance(found, Problem):
+            problems.append(found)
+        else:
+            _put(source.data, found, env[name] if is_text(found) else scalar(env[name]))
+            source.variables[found] = name
     return problems
 
 
-def _descend(data: Any, parts: list[str]) -> Any:
-    for part in parts:
-        if isinstance(data, list):
-            data = data[int(part)]
-        else:
-            if data.get(part) is None:
-                data[part] = {}
-            data = data[part]
-        if not isinstance(data, dict | list):
-            raise TypeError(part)
-    return data
+def _place(name: str, data: dict[str, Any]) -> Location | Problem:
+    """Where a variable points, or why it points nowhere."""
+    place: Location = ()
+    for word in name.removeprefix(PREFIX).lower().split("__"):
+        part: str | int = word
+        entries = value_at(data, place)
+        if word.isdecimal() and isinstance(entries, list):
+            part = int(word)
+            if part >= len(entries):
+                return _nowhere(
+                    name, f"there is no entry {part}: it counts from 0, site.yaml has {len(entries)}"
+                )
+        if not allowed_types((*place, part), data):
+            return _nowhere(name, _meant(place, word, data))
+        place = (*place, part)
+    return place
 
 
-def read_secrets(data: dict[str, Any], source: Source) -> list[Problem]:
-    """Read `mqtt.password_file` into `mqtt.password`. Returns what could not be read."""
-    mqtt = data.get("mqtt")
-    if not isinstance(mqtt, dict) or not isinstance(mqtt.get("password_file"), str):
+def _meant(place: Location, word: str, data: dict[str, Any]) -> str:
+    allowed = keys(place, data)
+    if meant := near(word, allowed):
+        return f"did you mean {variable((*place, meant))}?"
+    if allowed:
+        return f"allowed here: {', '.join(allowed)}"
+    return (
+        "docs/config.md names every setting; an entry of a list is named by its number in site.yaml, from 0"
+    )
+
+
+def variable(place: Location) -> str:
+    """The environment variable that overrides a setting."""
+    return PREFIX + "__".join(str(part).upper() for part in place)
+
+
+def _nowhere(name: str, hint: str) -> Problem:
+    return Problem("environment", None, name, "names no setting", hint=hint)
+
+
+def _put(data: Any, place: Location, value: Any) -> None:
+    """Set a value; sections on the way that are not there, or say nothing, are made."""
+    for part in place[:-1]:
+        if isinstance(data, dict) and not isinstance(data.get(str(part)), dict | list):
+            data[str(part)] = {}
+        data = data[part]
+    data[place[-1]] = value
+
+
+def read_secrets(source: Source) -> list[Problem]:
+    """Read `mqtt.password_file` into `mqtt.password`; the environment's password wins. Returns what failed."""
+    name = value_at(source.data, PASSWORD_FILE)
+    if not isinstance(name, str) or PASSWORD in source.variables:
         return []
-    path = Path(mqtt["password_file"])
+    if value_at(source.data, PASSWORD) is not None:
+        return [source.problem(PASSWORD, "stands beside `password_file`", hint="keep one of the two")]
     try:
-        mqtt["password"] = path.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        line = source.line(("mqtt", "password_file"))
-        return [Problem(source.file, line, "mqtt.password_file", f"cannot be read: {error}")]
-    return []
+        text = (Path(source.file).parent / name).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return [source.problem(PASSWORD_FILE, "is not text in UTF-8", value=shown(name))]
+    except OSError as error:
+        return [source.problem(PASSWORD_FILE, f"cannot be read: {error.strerror}", value=shown(name))]
+    source.data["mqtt"]["password"] = text.rstrip("\r\n")
+    return [] if text.strip() else [source.problem(PASSWORD_FILE, "is an empty file", value=shown(name))]

@@ -1,32 +1,50 @@
-"""Sense checks: what is well-formed and still hardly meant."""
+"""Sense checks: what is well-formed and still hardly meant. Works on data that may have other mistakes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from dynexport.settings.problems import Location, Problem, dotted
-
-if TYPE_CHECKING:
-    from dynexport.settings.source import Source
+from dynexport.settings.problems import Problem
+from dynexport.settings.shape import Location, dotted, value_at
+from dynexport.settings.source import Source
 
 KILOWATTS_BELOW = 100
+DIGIT_TOO_MANY = 8
+SLOWEST_POLL_S = 1.0
+SILENT_AFTER_S = 5.0
+ENTRIES = ("inverters", "batteries", "uncontrolled")
 
 
-def warnings(data: dict[str, Any], source: Source) -> list[Problem]:
-    """Every doubt about well-formed values; works on data that may have other mistakes."""
+def doubts(source: Source) -> list[Problem]:
+    """Every doubt; those of level `error` are sure to be mistakes."""
     return [
-        *_kilowatts(data, (), source),
-        *_agreement(data, source),
-        *_tariff(data, source),
-        *_sources(data, source),
+        *_kilowatts(source.data, (), source),
+        *_agreement(source),
+        *_sources(source),
+        *_ids(source),
+        *_places(source),
+        *_polls(source),
+        *_meter(source),
+        *_phases(source),
+        *_broker(source),
     ]
 
 
-def _problem(
-    source: Source, location: Location, message: str, hint: str, level: Literal["error", "warning"] = "error"
-) -> Problem:
-    return Problem(source.file, source.line(location), dotted(location), message, hint=hint, level=level)
+def number_at(source: Source, *location: str | int) -> float | None:
+    """A number; None for what is absent, or another mistake."""
+    value = value_at(source.data, location)
+    return value if _is_number(value) else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _entries(source: Source, section: str) -> list[tuple[Location, dict[str, Any]]]:
+    entries = value_at(source.data, (section,))
+    listed = enumerate(entries) if isinstance(entries, list) else ()
+    return [((section, number), entry) for number, entry in listed if isinstance(entry, dict)]
 
 
 def _kilowatts(value: Any, location: Location, source: Source) -> Iterator[Problem]:
@@ -37,8 +55,9 @@ def _kilowatts(value: Any, location: Location, source: Source) -> Iterator[Probl
     elif isinstance(value, list):
         for number, below in enumerate(value):
             yield from _kilowatts(below, (*location, number), source)
-    elif _is_watts(location) and isinstance(value, int | float) and 0 < value < KILOWATTS_BELOW:
-        yield _problem(source, location, f"{value:g} is in watts", f"did you mean {value * 1000:g}?")
+    elif _is_watts(location) and _is_number(value) and 0 < value < KILOWATTS_BELOW:
+        hint = f"did you mean {value * 1000:g}?"
+        yield source.problem(location, "is in watts, not kilowatts", value=f"{value:g}", hint=hint)
 
 
 def _is_watts(location: Location) -> bool:
@@ -46,48 +65,126 @@ def _is_watts(location: Location) -> bool:
     return key.endswith(("_limit_w", "limit_per_phase_w")) or key == "rated_w"
 
 
-def _agreement(data: dict[str, Any], source: Source) -> Iterator[Problem]:
-    agreement = data.get("agreement")
-    if not isinstance(agreement, dict):
-        return
-    limit, failsafe = agreement.get("export_limit_w"), agreement.get("failsafe_export_limit_w")
-    if isinstance(limit, int | float) and isinstance(failsafe, int | float) and failsafe > limit:
-        yield _problem(
-            source,
-            ("agreement", "failsafe_export_limit_w"),
-            f"{failsafe:g} is above export_limit_w {limit:g}",
-            "when something has failed a site may not export more than it may normally",
+def _agreement(source: Source) -> Iterator[Problem]:
+    limit = number_at(source, "agreement", "export_limit_w")
+    failsafe = number_at(source, "agreement", "failsafe_export_limit_w")
+    if limit is not None and (limit == 0 or limit >= KILOWATTS_BELOW):
+        if failsafe is not None and failsafe > limit:
+            yield source.problem(
+                ("agreement", "failsafe_export_limit_w"),
+                f"{failsafe:g} is above export_limit_w {limit:g}",
+                hint="when something has failed a site may not export more than it may normally",
+            )
+        ratings = [
+            number_at(source, *place, "rated_w") or 0
+            for name in ENTRIES
+            for place, _ in _entries(source, name)
+        ]
+        if 0 < sum(ratings) * DIGIT_TOO_MANY <= limit:
+            yield source.problem(
+                ("agreement", "export_limit_w"),
+                f"{limit:g} is far above what can be made here ({sum(ratings):g} W together)",
+                hint="is there a digit too many?",
+                level="warning",
+            )
+    if value_at(source.data, ("agreement", "export_limit_per_phase_w")) is not None:
+        yield source.problem(
+            ("agreement", "export_limit_per_phase_w"),
+            "per-phase limits are not supported yet",
+            hint="leave it out, and set export_limit_w so low that no phase can exceed its limit",
         )
 
 
-def _tariff(data: dict[str, Any], source: Source) -> Iterator[Problem]:
-    tariff, sources = data.get("tariff"), data.get("sources")
-    if isinstance(tariff, dict) and tariff.get("windows") and "tariff" not in (sources or {}):
-        yield _problem(
-            source,
-            ("tariff",),
-            "its limits would have no effect",
-            "list it: `sources: {tariff: {kind: preference}}`",
-        )
-
-
-def _sources(data: dict[str, Any], source: Source) -> Iterator[Problem]:
-    sources = data.get("sources")
+def _sources(source: Source) -> Iterator[Problem]:
+    sources = value_at(source.data, ("sources",)) or {}
     if not isinstance(sources, dict):
         return
-    csip = sources.get("csip")
-    if isinstance(csip, dict) and csip.get("kind") == "preference":
-        yield _problem(
-            source,
-            ("sources", "csip", "kind"),
-            "a distributor's limit is an obligation",
-            "write `kind: obligation` with its `fallback`",
-        )
+    if value_at(source.data, ("tariff", "windows")) and "tariff" not in sources:
+        hint = "list it: `sources: {tariff: {kind: preference}}`"
+        yield source.problem(("tariff",), "its limits would have no effect", hint=hint)
+    if value_at(sources, ("csip", "kind")) == "preference":
+        hint = "write `kind: obligation` with its `fallback`"
+        yield source.problem(("sources", "csip", "kind"), "a distributor's limit is an obligation", hint=hint)
     if "manual" not in sources:
-        yield _problem(
-            source,
-            ("sources",),
-            "`manual` is not listed: `dynexport limit` will have no effect",
-            "list it: `manual: {kind: preference}`",
-            level="warning",
+        message = "`manual` is not listed: `dynexport limit` will have no effect"
+        yield source.problem(
+            ("sources",), message, hint="list it: `manual: {kind: preference}`", level="warning"
         )
+
+
+def _ids(source: Source) -> Iterator[Problem]:
+    """An id is one inverter's; batteries and uncontrolled share theirs."""
+    for sections in (("inverters",), ("batteries", "uncontrolled")):
+        first: dict[Any, Location] = {}
+        for place, entry in (found for section in sections for found in _entries(source, section)):
+            name = entry.get("id")
+            if isinstance(name, str) and name in first:
+                message = f"id {name} is given twice: {dotted(first[name])} has it too"
+                yield source.problem((*place, "id"), message)
+            elif isinstance(name, str):
+                first[name] = place
+
+
+def _places(source: Source) -> Iterator[Problem]:
+    first: dict[tuple[Any, ...], Location] = {}
+    for place, entry in _entries(source, "inverters"):
+        tcp = entry.get("tcp")
+        if not isinstance(tcp, dict) or tcp.get("host") is None:
+            continue
+        where = (str(tcp["host"]), str(tcp.get("port", 502)), str(entry.get("unit", 1)))
+        if where in first:
+            yield source.problem(place, f"has the same tcp and unit as {dotted(first[where])}")
+        else:
+            first[where] = place
+
+
+def _polls(source: Source) -> Iterator[Problem]:
+    """Contract: readings once a second or faster; an inverter counts as silent after 5 s."""
+    for place, _ in _entries(source, "inverters"):
+        poll_s = number_at(source, *place, "poll_s")
+        if poll_s is not None and SILENT_AFTER_S / 2 < poll_s <= SILENT_AFTER_S:
+            message = f"one lost answer and it would count as silent, after {SILENT_AFTER_S:g} s"
+            yield source.problem((*place, "poll_s"), message, value=f"{poll_s:g}", hint="1 or less is usual")
+        elif poll_s is not None and SLOWEST_POLL_S < poll_s <= SILENT_AFTER_S:
+            yield _slow((*place, "poll_s"), poll_s, source)
+    for key in ("poll_s", "period_s"):
+        poll_s = number_at(source, "meter", key)
+        if poll_s is not None and poll_s > SLOWEST_POLL_S:
+            yield _slow(("meter", key), poll_s, source)
+
+
+def _slow(location: Location, poll_s: float, source: Source) -> Problem:
+    message = "the times promised in docs/safety.md hold for 1 s or less"
+    return source.problem(location, message, value=f"{poll_s:g}", level="warning")
+
+
+def _meter(source: Source) -> Iterator[Problem]:
+    """A meter of the house's consumption sees nothing of what a battery sends to the grid."""
+    if value_at(source.data, ("meter", "location")) != "consumption":
+        return
+    for section in ("batteries", "uncontrolled"):
+        for place, entry in _entries(source, section):
+            if entry.get("exports", "may") == "may":
+                yield source.problem(
+                    place,
+                    "may export, and a meter with `location: consumption` does not see it",
+                    hint="measure at the grid connection (feed_in), or say `exports: never` if that is true",
+                )
+
+
+def _phases(source: Source) -> Iterator[Problem]:
+    if value_at(source.data, ("site", "phases")) != 1:
+        return
+    for place, entry in _entries(source, "inverters"):
+        if entry.get("phase") in ("b", "c"):
+            message = "the site has one phase, a"
+            hint = "is `site.phases` 3?"
+            yield source.problem((*place, "phase"), message, value=str(entry["phase"]), hint=hint)
+
+
+def _broker(source: Source) -> Iterator[Problem]:
+    mqtt = value_at(source.data, ("mqtt",))
+    if isinstance(mqtt, dict) and mqtt.get("password") is not None and mqtt.get("username") is None:
+        message = "a password without a `username` is not sent"
+        key = "password_file" if "password_file" in mqtt else "password"
+        yield source.problem(("mqtt", key), message, level="warning")

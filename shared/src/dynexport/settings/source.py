@@ -2,136 +2,162 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from dynexport.settings.models import Site
-from dynexport.settings.problems import ConfigError, Location, Problem, models_in
+from dynexport.settings.problems import ConfigError, Problem
+from dynexport.settings.shape import Location, dotted
 
-EXAMPLES = {
-    "time_zone": "for example `time_zone: Australia/Adelaide`",
-    "export_limit_w": "the watts that your connection agreement allows, for example `export_limit_w: 5000`",
-    "failsafe_export_limit_w": "what your agreement allows when something failed, often 1500",
-    "driver": "for example `driver: sunspec`",
-    "tcp": "for example `tcp: {host: 192.0.2.10, port: 502}`",
-}
+if TYPE_CHECKING:
+    from ruamel.yaml.error import MarkedYAMLError
+    from ruamel.yaml.nodes import MappingNode, Node
+
+START = "start from docs/site.example.yaml"
+MERGE = "tag:yaml.org,2002:merge"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file, read."""
+    """One file, read. `variables` names the environment variable that overrode a setting."""
 
     file: str
     data: dict[str, Any]
-    lines: dict[Location, int]
+    lines: dict[Location, int] = field(default_factory=dict)
+    variables: dict[Location, str] = field(default_factory=dict)
 
-    def line(self, location: Location) -> int | None:
-        """The line of a setting, or of the nearest one above it; None at the top."""
-        while location:
-            if location in self.lines:
-                return self.lines[location]
-            location = location[:-1]
-        return None
-
-    def real(self, location: Location) -> Location:
-        """A pydantic location without the names of union members, which stand in no file."""
-        kept: list[str | int] = []
-        value: Any = self.data
-        for number, part in enumerate(location):
-            last = number == len(location) - 1
-            if isinstance(value, dict) and part not in value and not last:
-                continue
-            kept.append(part)
-            if isinstance(value, dict):
-                value = value.get(part)
-            elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-                value = value[part]
-        return tuple(kept)
-
-    def keys(self, location: Location) -> list[str]:
-        """The settings allowed below a place."""
-        models = [Site]
-        for part in location:
-            if isinstance(part, int):
-                continue
-            fields = [model.model_fields[part] for model in models if part in model.model_fields]
-            found = [found for field in fields for found in models_in(field.annotation)]
-            models = found or models  # type: ignore[assignment]
-        driver = self._driver(location)
-        fitting = [
-            model for model in models if driver is None or driver in str(model.model_fields.get("driver"))
-        ]
-        return sorted({name for model in (fitting or models) for name in model.model_fields})
-
-    def example(self, location: Location) -> str | None:
-        """What a missing setting could say."""
-        return EXAMPLES.get(str(location[-1])) if location else None
-
-    def _driver(self, location: Location) -> str | None:
-        value: Any = self.data
-        for part in location:
-            try:
-                value = value[part]
-            except (KeyError, IndexError, TypeError):
-                return None
-        return value.get("driver") if isinstance(value, dict) else None
+    def problem(
+        self,
+        location: Location,
+        message: str,
+        *,
+        value: str | None = None,
+        hint: str | None = None,
+        level: Literal["error", "warning"] = "error",
+    ) -> Problem:
+        """A problem at a place: the setting's own line, or the nearest one above it, or the variable."""
+        above = [location[:length] for length in range(len(location), 0, -1)]
+        for place in above:
+            if place in self.variables:
+                return Problem("environment", None, self.variables[place], message, value, hint, level)
+        line = next((self.lines[place] for place in above if place in self.lines), None)
+        return Problem(self.file, line, dotted(location), message, value, hint, level)
 
 
 def read(path: Path) -> Source:
     """Read a file; raises ConfigError for one that is missing, empty or not YAML."""
+    node = _compose(str(path), _text(path))
+    reader = _Reader(str(path))
+    data = reader.value(node, ()) if node is not None else None
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    if not isinstance(data, dict):
+        what = "is empty" if data is None else "must be settings, one `key: value` a line"
+        raise ConfigError([Problem(str(path), None, "", what, hint=START)])
+    return Source(str(path), data, reader.lines)
+
+
+def scalar(text: str) -> Any:
+    """A single value as YAML reads it; text that YAML cannot read is that text."""
     from ruamel.yaml import YAML
-    from ruamel.yaml.constructor import DuplicateKeyError
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except YAMLError:
+        return text
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        hint = f"name it with --config or DYNEXPORT_CONFIG, or {START}"
+        raise ConfigError([Problem(str(path), None, "", "there is no such file", hint=hint)]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([Problem(str(path), None, "", "is not text in UTF-8")]) from None
+    except OSError as error:
+        raise ConfigError([Problem(str(path), None, "", f"cannot be read: {error.strerror}")]) from None
+
+
+def _compose(file: str, text: str) -> Node | None:
+    """The tree with its lines; ruamel.yaml is imported here only, and nothing of it outlives `read`."""
+    from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        hint = "name it with --config or DYNEXPORT_CONFIG, or start from docs/site.example.yaml"
-        raise ConfigError([Problem(str(path), None, "", "there is no such file", hint=hint)]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([Problem(str(path), None, "", f"cannot be read: {error}")]) from error
-    yaml = YAML(typ="safe", pure=True)
-    try:
-        node = yaml.compose(text)
-        data = YAML(typ="safe", pure=True).load(text)
-    except DuplicateKeyError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else None
-        message = (
-            str(error.problem).split(" with value")[0].replace("found duplicate", "there are two of the same")
-        )
-        raise ConfigError([Problem(str(path), line, "", message, hint="keep one of the two")]) from None
+        node: Node | None = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else None
-        hint = (
-            "indent with spaces, never with tabs"
-            if "\t" in text
-            else "look at this line and the one before it"
-        )
-        raise ConfigError(
-            [Problem(str(path), line, "", f"is not YAML: {error.problem}", hint=hint)]
-        ) from None
+        raise ConfigError([_not_yaml(file, text, error)]) from None
     except YAMLError as error:
-        raise ConfigError([Problem(str(path), None, "", f"is not YAML: {error}")]) from None
-    if not isinstance(data, dict):
-        what = "is empty" if data is None else "must be settings, one `key: value` a line"
-        raise ConfigError([Problem(str(path), None, "", what, hint="start from docs/site.example.yaml")])
-    lines: dict[Location, int] = {}
-    _number(node, (), lines)
-    return Source(str(path), data, lines)
+        raise ConfigError([Problem(file, None, "", f"is not YAML: {error}")]) from None
+    return node
 
 
-def _number(node: Any, location: Location, lines: dict[Location, int]) -> None:
-    if isinstance(node.value, str):
-        return
-    for number, child in enumerate(node.value):
-        if isinstance(child, tuple):
-            key, value = child
-            below: Location = (*location, key.value)
-            lines[below] = key.start_mark.line + 1
-            _number(value, below, lines)
-        else:
-            below = (*location, number)
-            lines[below] = child.start_mark.line + 1
-            _number(child, below, lines)
+def _not_yaml(file: str, text: str, error: MarkedYAMLError) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    line = mark.line + 1 if mark else None
+    lines = text.splitlines()
+    tab = line is not None and any("\t" in lines[number] for number in range(line - 1, min(line, len(lines))))
+    hint = "indent with spaces, never with tabs" if tab else "look at this line and the one before it"
+    return Problem(file, line, "", f"is not YAML: {error.problem or error.context}", hint=hint)
+
+
+class _Reader:
+    """Turns the tree into plain data; keeps lines, and every mistake that is the file's, not a setting's."""
+
+    def __init__(self, file: str) -> None:
+        from ruamel.yaml import YAML
+
+        self.file = file
+        self.lines: dict[Location, int] = {}
+        self.problems: list[Problem] = []
+        self._constructor = YAML(typ="safe", pure=True).constructor
+        self._open: list[Node] = []
+
+    def value(self, node: Node, location: Location) -> Any:
+        """The data of a node."""
+        from ruamel.yaml.nodes import MappingNode, SequenceNode
+
+        if node in self._open:
+            return self._refuse(node, location, "holds itself", "write it out")
+        self._open.append(node)
+        try:
+            if isinstance(node, MappingNode):
+                return self._mapping(node, location)
+            if isinstance(node, SequenceNode):
+                return [self._at(child, (*location, number)) for number, child in enumerate(node.value)]
+            return self._scalar(node, location)
+        finally:
+            self._open.pop()
+
+    def _mapping(self, node: MappingNode, location: Location) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for key, below in node.value:
+            if not isinstance(key.value, str) or key.tag == MERGE:
+                self._refuse(key, location, "must be named by a word", "write the settings out")
+                continue
+            place = (*location, key.value)
+            if key.value in data:
+                hint = f"keep one of the two: the other is on line {self.lines[place]}"
+                self._refuse(key, place, f'there are two of the same key "{key.value}"', hint)
+                continue
+            self.lines[place] = key.start_mark.line + 1
+            data[key.value] = self.value(below, place)
+        return data
+
+    def _at(self, node: Node, location: Location) -> Any:
+        self.lines[location] = node.start_mark.line + 1
+        return self.value(node, location)
+
+    def _scalar(self, node: Node, location: Location) -> Any:
+        from ruamel.yaml.error import YAMLError
+
+        try:
+            return self._constructor.construct_object(node)
+        except (YAMLError, ValueError):
+            return self._refuse(node, location, "cannot be read", f"put it in quotes: '{node.value}'")
+
+    def _refuse(self, node: Node, location: Location, message: str, hint: str) -> None:
+        line = node.start_mark.line + 1
+        self.problems.append(Problem(self.file, line, dotted(location), message, hint=hint))

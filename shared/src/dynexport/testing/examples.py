@@ -1,4 +1,4 @@
-"""One real message per topic: for the documentation, and for tests of programs that speak the contract."""
+"""Real messages of every topic: for the documentation, and for tests of programs that speak the contract."""
 
 from __future__ import annotations
 
@@ -109,3 +109,34 @@ EXAMPLES: dict[Topic, m.Message | str] = {
     ),
     topics.REQUEST: m.Request(issued_at=NOW, source="tariff", for_s=3600.0),
 }
+
+IDS: dict[Topic, tuple[str, ...]] = {
+    topics.INVERTER_READING: ("roof",),
+    topics.INVERTER_CAPABILITY: ("roof",),
+    topics.INVERTER_CONTROL: ("roof",),
+    topics.BATTERY_READING: ("garage",),
+    topics.BATTERY_SETPOINT: ("garage",),
+    topics.UNCONTROLLED_READING: ("shed",),
+    topics.LOAD_READING: ("boiler",),
+    topics.LOAD_SETPOINT: ("boiler",),
+    topics.LIMIT: ("manual",),
+    topics.SETPOINT: ("roof",),
+    topics.AVAILABILITY: ("limit-engine",),
+    topics.HEALTH: ("limit-engine",),
+    topics.INFO: ("limit-engine",),
+    topics.EVENT: ("limit-engine",),
+    topics.REQUEST: ("limit-engine", "pause"),
+}
+"""The ids under which the examples stand."""
+
+MORE: dict[Topic, tuple[tuple[tuple[str, ...], m.Message], ...]] = {
+    topics.LIMIT: (
+        (("manual",), m.Limit(export_limit_w=0.0, ttl_s=3600.0)),
+        (("manual",), m.Limit(export_limit_w=None, generation_limit_w=3000.0, ttl_s=900.0)),
+    ),
+    topics.REQUEST: (
+        (("limit-engine", "pause"), m.Request(source="tariff", for_s=3600.0)),
+        (("site-simulator", "fault"), m.Request(fault="night", for_s=60.0)),
+    ),
+}
+"""What may be said by hand, with its ids."""

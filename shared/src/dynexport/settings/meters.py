@@ -1,0 +1,77 @@
+"""The site meter in `site.yaml`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from dynexport.settings.base import Number, Section, Tcp, Whole
+
+
+class SunSpecMeter(Section):
+    """A SunSpec meter (models 201-204, 211-214) over Modbus TCP."""
+
+    driver: Literal["sunspec"] = Field(
+        description="`sunspec`: read over Modbus TCP. The other is `mqtt`: somebody publishes it."
+    )
+    tcp: Tcp = Field(description="Where the meter answers; may be an inverter's endpoint.")
+    unit: Whole = Field(ge=0, le=247, description="Modbus unit id.")
+    location: Literal["feed_in", "consumption"] = Field(
+        default="feed_in", description="At the grid connection, or measuring what the house consumes."
+    )
+    invert: bool = Field(
+        default=False, description="Turn the sign: for meters that report export as positive."
+    )
+    poll_s: Number = Field(default=0.5, ge=0.2, le=5, description="Seconds between reads.")
+
+
+class MeterFields(Section):
+    """Which field of a publisher's JSON is what; dots step into nested objects."""
+
+    power_w: str = Field(description="Path of the power, watts, for example `em:0.total_act_power`.")
+    power_a_w: str | None = Field(default=None, description="Path of phase A's power.")
+    power_b_w: str | None = Field(default=None, description="Path of phase B's power.")
+    power_c_w: str | None = Field(default=None, description="Path of phase C's power.")
+    reactive_var: str | None = Field(default=None, description="Path of the reactive power.")
+    voltage_a_v: str | None = Field(default=None, description="Path of phase A's voltage.")
+    voltage_b_v: str | None = Field(default=None, description="Path of phase B's voltage.")
+    voltage_c_v: str | None = Field(default=None, description="Path of phase C's voltage.")
+    frequency_hz: str | None = Field(default=None, description="Path of the frequency.")
+    import_wh: str | None = Field(default=None, description="Path of the import counter, Wh.")
+    export_wh: str | None = Field(default=None, description="Path of the export counter, Wh.")
+    measured_at: str | None = Field(default=None, description="Path of the time, RFC 3339 or Unix seconds.")
+
+
+class MqttMeter(Section):
+    """A meter that somebody publishes on the same broker."""
+
+    driver: Literal["mqtt"] = Field(description="`mqtt`: somebody publishes it on the same broker.")
+    topic: str = Field(min_length=1, pattern=r"^[^+#\s]+$", description="The publisher's full topic.")
+    format: Literal["fields", "predecessor"] = Field(
+        default="fields",
+        description="`predecessor`: as open-dynamic-export takes it; `fields`: as mapped below.",
+    )
+    fields: MeterFields | None = Field(default=None, description="The mapping, with `format: fields`.")
+    location: Literal["feed_in", "consumption"] = Field(
+        default="feed_in", description="At the grid connection, or measuring what the house consumes."
+    )
+    invert: bool = Field(default=False, description="Turn the sign.")
+    scale: Number = Field(
+        default=1.0, gt=0, description="Factor to watts: 1000 for a publisher of kilowatts."
+    )
+    period_s: Number = Field(default=1.0, gt=0, le=60, description="How often it publishes, seconds.")
+
+    @model_validator(mode="after")
+    def _mapping_fits(self) -> Self:
+        if (self.format == "fields") != (self.fields is not None):
+            raise ValueError("`fields` goes with `format: fields`, and must be given there")
+        return self
+
+    @property
+    def poll_s(self) -> float:
+        """The period between readings, seconds."""
+        return self.period_s
+
+
+Meter = Annotated[SunSpecMeter | MqttMeter, Field(discriminator="driver")]
