@@ -189,7 +189,9 @@ class Runner:
         self.service.connected(now)
 
     def _info(self, now: Moment) -> Info:
-        settings = self.context.site.model_dump(mode="json")
+        from dynexport.settings.load import masked
+
+        settings = masked(self.context.site)
         return Info(
             issued_at=now.wall, version=__version__, contract_version=CONTRACT_VERSION, settings=settings
         )
@@ -282,7 +284,7 @@ def main(
     client_suffix: str = "",
 ) -> int:
     """Run a service from its command line; returns the exit code: 0, 1 failed, 2 configuration, 70 stalled."""
-    from dynexport.settings.load import ConfigError, load
+    from dynexport.settings.load import ConfigError, load_with_warnings
 
     parser = argparse.ArgumentParser(prog=name)
     parser.add_argument(
@@ -291,11 +293,13 @@ def main(
     options = parser.parse_args(argv)
     log = set_up(name)
     try:
-        site = load(options.config)
+        site, doubts = load_with_warnings(options.config)
     except ConfigError as error:
         log.error("site.yaml cannot be used", extra={"code": "configuration"})
         print(error, flush=True)
         return BAD_CONFIGURATION
+    for doubt in doubts:
+        log.warning(str(doubt), extra={"code": "doubt"})
     clock = SystemClock()
     client_id = "-".join(part for part in (site.mqtt.root, name, client_suffix) if part)
     bus = MqttBus(site.mqtt, client_id, clock=clock, will=None if muted else will(site.mqtt.root, name))
