@@ -127,9 +127,14 @@ class RunningBroker:
         raise BrokerError(f"{self.kind} did not start on port {self.port}:\n{self._log.read_text()[-1000:]}")
 
 
+def mosquitto() -> str | None:
+    """The installed `mosquitto`, which Debian keeps where a user's PATH does not look."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+
 def start_broker(directory: Path, *, prefer: Preference = "auto") -> RunningBroker:
     """Start a broker whose files are in `directory`; raises BrokerError."""
-    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+    program = mosquitto()
     port = free_port()
     log = directory / "broker.log"
     if prefer != "iotcore" and program is not None:

@@ -14,7 +14,7 @@ import pytest
 
 from dynexport import messages as m
 from dynexport import topics
-from dynexport.broker import RunningBroker, free_port, start_broker
+from dynexport.broker import RunningBroker, free_port, mosquitto, start_broker
 from dynexport.bus import MqttBus
 from dynexport.clock import SystemClock
 from dynexport.ports import RawReceived, Received
@@ -26,7 +26,10 @@ CLOCK = SystemClock()
 ROOT = "test"
 
 
-@pytest.fixture(params=["mosquitto", "iotcore"])
+needs_mosquitto = pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
+
+
+@pytest.fixture(params=[pytest.param("mosquitto", marks=needs_mosquitto), "iotcore"])
 def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunningBroker]:
     with start_broker(tmp_path, prefer=request.param) as running:
         yield running
@@ -254,6 +257,7 @@ def test_it_waits_for_a_broker_that_is_not_there_yet(tmp_path: Path, monkeypatch
         bus.stop()
 
 
+@needs_mosquitto
 def test_five_take_overs_within_a_minute_are_noticed(tmp_path: Path) -> None:
     with start_broker(tmp_path, prefer="mosquitto") as broker:
         section = MqttSection(host=broker.host, port=broker.port, root=ROOT)
