@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dynexport.broker import free_port
-from dynexport.clock import SystemClock
+from dynexport.clock import FakeClock, SystemClock
 from dynexport.modbus.endpoint import (
     BackOff,
     BadAnswer,
@@ -171,3 +171,23 @@ def test_what_is_no_modbus_error_is_kept_for_the_service_to_see(endpoint: Endpoi
     assert ended.wait(2.0)
     worker.join(1.0)
     assert isinstance(worker.crashed, ZeroDivisionError)
+
+
+def test_a_long_job_over_a_slow_device_is_not_a_stuck_call(server: Any, endpoint: Endpoint) -> None:
+    clock, stuck = FakeClock(), []
+
+    class Slow(Job):
+        def run(self, endpoint: Endpoint, mono: float) -> None:
+            for _ in range(5):
+                clock.advance(3.0)
+                endpoint.read_holding(1, 100, 1)
+                stuck.append(worker.busy_for(clock.mono()))
+            clock.advance(11.0)
+            stuck.append(worker.busy_for(clock.mono()))
+            raise ZeroDivisionError
+
+    server.put(1, 100, 7)
+    worker = EndpointWorker(endpoint, [Slow(1)], clock, lambda: None)
+    worker.start()
+    worker.join(2.0)
+    assert stuck == [0.0, 0.0, 0.0, 0.0, 0.0, 11.0]

@@ -10,7 +10,7 @@ import pytest
 
 from dynexport.messages import InverterState
 from dynexport.modbus.definitions import model
-from dynexport.modbus.endpoint import Endpoint
+from dynexport.modbus.endpoint import BadAnswer, Endpoint, Refused
 from dynexport.modbus.sunspec import BadValue, NotSunSpec, discover
 from dynexport.modbus.sunspec_inverter import SunSpecInverter
 from dynexport.modbus.sunspec_meter import SunSpecMeter
@@ -143,6 +143,59 @@ def test_a_map_that_moved_is_noticed_and_found_again(server: Any, endpoint: Endp
     assert meter.read().power_w == pytest.approx(-750.8)
 
 
+def test_a_map_that_moved_to_where_nothing_stood_is_found_again(server: Any, endpoint: Endpoint) -> None:
+    serve(server, block(203, METER_203))
+    meter = SunSpecMeter(endpoint, 1)
+    meter.read()
+    server.registers.clear()
+    serve(server, block(203, METER_203), base=50000)
+    with pytest.raises(Refused):
+        meter.read()
+    assert meter.read().power_w == pytest.approx(-750.8)
+
+
+def test_a_meter_is_read_in_one_request_though_a_float_model_has_126_registers(
+    server: Any, endpoint: Endpoint
+) -> None:
+    serve(server, block(213, {"W": 1234.5, "TotWhImp": 70.0, "TotWhExp": 90.0}))
+    meter = SunSpecMeter(endpoint, 1)
+    meter.read()
+    server.requests.clear()
+    reading = meter.read()
+    assert (reading.import_wh, reading.export_wh) == (70.0, 90.0)
+    assert len(server.requests) == 1
+
+
+def test_a_whole_model_above_125_registers_is_read_in_parts(server: Any, endpoint: Endpoint) -> None:
+    serve(server, block(213, {"W": 1234.5}))
+    device = discover(endpoint, 1)
+    server.requests.clear()
+    values = device.read(213)
+    assert [count for _, _, _, count in server.requests] == [125, 1]
+    assert len(values.registers) == 126
+
+
+def test_a_counter_of_zero_is_not_implemented(server: Any, endpoint: Endpoint) -> None:
+    serve(server, block(203, METER_203 | {"TotWhImp": 0}))
+    reading = SunSpecMeter(endpoint, 1).read()
+    assert (reading.import_wh, reading.export_wh) == (None, 5000)
+
+
+@pytest.mark.parametrize("length", [0xFFFF, 0x8000])
+def test_a_model_that_would_end_beyond_the_last_register_is_an_odd_answer(
+    server: Any, endpoint: Endpoint, length: int
+) -> None:
+    server.put(1, 40000, *SUNS, 1, length)
+    with pytest.raises(BadAnswer):
+        discover(endpoint, 1)
+
+
+def test_a_map_without_an_end_is_given_up(server: Any, endpoint: Endpoint) -> None:
+    server.put(1, 40000, *SUNS, *[0] * 300)
+    with pytest.raises(NotSunSpec, match="no end after 100 models"):
+        discover(endpoint, 1)
+
+
 def roof(server: Any, endpoint: Endpoint, **controls: int) -> SunSpecInverter:
     settings = block(121, {"WMax": 10000, "WMax_SF": 0})
     serve(server, block(103, INVERTER_103), settings, block(123, CONTROLS | controls))
@@ -236,3 +289,37 @@ def test_without_any_rating_an_inverter_is_refused(server: Any, endpoint: Endpoi
     serve(server, block(103, INVERTER_103), block(121, {}))
     with pytest.raises(BadValue, match="neither WMax nor WRtg"):
         SunSpecInverter(endpoint, 1).identify()
+
+
+@pytest.mark.parametrize("scale", [-10, -3, 3, 10])
+def test_a_scale_factor_with_which_100_percent_cannot_be_written_is_refused(
+    server: Any, endpoint: Endpoint, scale: int
+) -> None:
+    inverter = roof(server, endpoint, WMaxLimPct_SF=scale, WMaxLimPct=0)
+    with pytest.raises(BadValue, match="scale factor of WMaxLimPct"):
+        inverter.identify()
+    with pytest.raises(BadValue, match="scale factor of WMaxLimPct"):
+        inverter.write_limit(100.0, 0)
+    assert server.writes == []
+
+
+def test_a_rating_that_no_inverter_can_have_is_refused(server: Any, endpoint: Endpoint) -> None:
+    serve(server, block(103, INVERTER_103), block(121, {"WMax": 10000, "WMax_SF": 10}))
+    with pytest.raises(BadValue, match="model 121: WMax is"):
+        SunSpecInverter(endpoint, 1).identify()
+
+
+def test_a_name_that_is_not_utf_8_ends_nothing(server: Any, endpoint: Endpoint) -> None:
+    inverter = roof(server, endpoint)
+    server.put(1, 40004, 0x4DFC, 0x6C6C, 0x6572)  # "M\xfcller", as Latin-1 writes it
+    assert inverter.identify().manufacturer == "M\ufffdller"
+
+
+@pytest.mark.parametrize("state", [1, 2])
+@pytest.mark.parametrize("model_id", [103, 113])
+def test_power_is_nothing_only_while_it_says_off_or_sleeping(
+    server: Any, endpoint: Endpoint, model_id: int, state: int
+) -> None:
+    serve(server, block(model_id, {"St": state}))
+    reading = SunSpecInverter(endpoint, 1).read()
+    assert (reading.power_w, reading.state) == (0.0, {1: InverterState.OFF, 2: InverterState.SLEEPING}[state])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -27,6 +28,8 @@ class PointDefinition:
     def decode(self, registers: tuple[int, ...]) -> int | float | str | None:
         """The raw value, or None where the device says "not implemented"."""
         data = b"".join(register.to_bytes(2, "big") for register in registers)
+        if self.type == STRING:  # pysunspec2 raises UnicodeDecodeError where a maker writes another encoding
+            return data.partition(b"\0")[0].decode("utf-8", "replace") or None
         info = point_type_info[self.type]
         value: int | float | str = info.data_to(data)
         if not info.is_impl(value) or value != value:  # NaN is "not implemented" for floats
@@ -49,6 +52,12 @@ class ModelDefinition:
     id: int
     points: dict[str, PointDefinition]
     length: int
+
+    def length_for(self, names: Iterable[str]) -> int:
+        """The registers from the ID to the last of these points and their scale factors."""
+        points = [self.points[name] for name in names]
+        points += [self.points[point.scale] for point in points if isinstance(point.scale, str)]
+        return max(point.offset + point.size for point in points)
 
 
 @cache

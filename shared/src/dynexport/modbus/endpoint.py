@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pymodbus.client.tcp import ModbusTcpClient
-from pymodbus.exceptions import ModbusException
+from pymodbus.exceptions import ConnectionException, ModbusException
 from pymodbus.pdu import ModbusPDU
 
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what goes wrong is told by our own errors
@@ -54,6 +54,9 @@ class Endpoint:
 
     def __init__(self, address: TcpAddress, *, timeout_s: float = 1.0) -> None:
         self.address = address
+        self.on_answer: Callable[[], None] = lambda: (
+            None
+        )  # its worker's, to tell a slow device from a stuck call
         self._client = ModbusTcpClient(address.host, port=address.port, timeout=timeout_s, retries=0)
 
     def read_holding(self, unit: int, address: int, count: int) -> tuple[int, ...]:
@@ -71,11 +74,12 @@ class Endpoint:
         what = f"{self.address} unit {unit}: write of {len(values)} registers at {address}"
         answer = self._call(
             what,
+            WRITE_MULTIPLE,
             lambda: self._client.write_registers(
                 address, list(values), device_id=unit, no_response_expected=False
             ),
         )
-        if answer.function_code != WRITE_MULTIPLE or answer.address != address or answer.count != len(values):
+        if answer.address != address or answer.count != len(values):
             self.close()
             raise BadAnswer(f"{what}: the answer is for another request")
 
@@ -86,17 +90,29 @@ class Endpoint:
     def _read(self, unit: int, address: int, count: int) -> list[int]:
         what = f"{self.address} unit {unit}: read of {count} registers at {address}"
         answer = self._call(
-            what, lambda: self._client.read_holding_registers(address, count=count, device_id=unit)
+            what,
+            READ_HOLDING,
+            lambda: self._client.read_holding_registers(address, count=count, device_id=unit),
         )
-        if answer.function_code != READ_HOLDING or len(answer.registers) != count:
+        if len(answer.registers) != count:
             self.close()
-            raise BadAnswer(
-                f"{what}: function {answer.function_code} with {len(answer.registers)} registers came back"
-            )
+            raise BadAnswer(f"{what}: {len(answer.registers)} registers came back")
         return list(answer.registers)
 
-    def _call(self, what: str, request: Callable[[], ModbusPDU]) -> ModbusPDU:
-        """One request; a connection that the device had closed meanwhile is opened again once."""
+    def _call(self, what: str, function: int, request: Callable[[], ModbusPDU]) -> ModbusPDU:
+        """One request; the answer, or the refusal, must be to this function code."""
+        answer = self._send(what, request)
+        self.on_answer()
+        if answer.function_code == function | 0x80:
+            code = int(getattr(answer, "exception_code", 0))
+            raise Refused(f"{what}: refused with Modbus exception {code}", code)
+        if answer.function_code != function:
+            self.close()
+            raise BadAnswer(f"{what}: an answer to function {answer.function_code} came back")
+        return answer
+
+    def _send(self, what: str, request: Callable[[], ModbusPDU]) -> ModbusPDU:
+        """The answer; a connection that the device had closed meanwhile is opened again once."""
         reused = bool(self._client.connected)
         try:
             return self._once(what, request)
@@ -112,20 +128,23 @@ class Endpoint:
         try:
             if not self._client.connected and not self._client.connect():  # type: ignore[no-untyped-call]
                 raise Unreachable(f"{what}: no connection")
-            answer = request()
-        except (ModbusException, OSError) as error:
+            return request()
+        except TimeoutError as error:
             self.close()
-            text = str(error)
-            if "No response" in text or "timed out" in text or isinstance(error, TimeoutError):
+            raise Unreachable(f"{what}: no answer") from error
+        except (ConnectionException, OSError) as error:
+            self.close()
+            raise _Gone(f"{what}: {error}") from error
+        except (
+            ModbusException
+        ) as error:  # pymodbus has one class for silence and for what it could not decode
+            self.close()
+            if "No response" in str(error):
                 raise Unreachable(f"{what}: no answer") from error
-            raise _Gone(f"{what}: {text}") from error
+            raise BadAnswer(f"{what}: {error}") from error
         except (ValueError, IndexError, AttributeError) as error:  # garbage that pymodbus could not decode
             self.close()
             raise BadAnswer(f"{what}: garbage ({error})") from error
-        if answer.isError():
-            code = int(getattr(answer, "exception_code", 0))
-            raise Refused(f"{what}: refused with Modbus exception {code}", code)
-        return answer
 
 
 class _Gone(Unreachable):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dynexport.modbus.definitions import ModelDefinition, PointDefinition, model
-from dynexport.modbus.endpoint import Endpoint, ModbusError, Refused
+from dynexport.modbus.endpoint import BadAnswer, Endpoint, ModbusError, Refused
 
 BASES = (40000, 50000, 0)
 SUNS = (0x5375, 0x6E53)
@@ -15,6 +15,7 @@ END = 0xFFFF
 MOST_MODELS = 100
 LARGEST_SCALE = 10
 ALL_ONES = 0xFFFF
+ILLEGAL_ADDRESS = 2
 
 
 class NotSunSpec(ModbusError):
@@ -23,6 +24,13 @@ class NotSunSpec(ModbusError):
 
 class BadValue(ModbusError):
     """A point that is needed is not implemented or makes no sense."""
+
+
+def may_have_moved(error: ModbusError) -> bool:
+    """Whether the map must be looked for again: a firmware update moves it, also to where nothing stands now."""
+    if isinstance(error, Refused):
+        return error.code == ILLEGAL_ADDRESS
+    return isinstance(error, BadAnswer | BadValue | NotSunSpec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +115,13 @@ class SunSpecDevice:
         """The first of these models that the device has."""
         return next((model_id for model_id in model_ids if model_id in self.models), None)
 
-    def read(self, model_id: int) -> Values:
-        """Read a model's fixed part, header included; raises BadValue when another model stands there now."""
+    def read(self, model_id: int, *points: str) -> Values:
+        """Read a model's fixed part from its header on, as far as `points` and their scale factors need, if given.
+
+        What lies beyond reads as not implemented; raises BadValue when another model stands there now.
+        """
         block, definition = self.models[model_id], model(model_id)
-        count = min(block.length, definition.length)
+        count = min(block.length, definition.length_for(points) if points else definition.length)
         registers = self.endpoint.read_holding(self.unit, block.address, count)
         where = f"{self.endpoint.address} unit {self.unit} model {model_id}"
         if registers[0] != model_id or registers[1] + 2 != block.length:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from dynexport.messages import InverterState
-from dynexport.modbus.endpoint import BadAnswer, Endpoint
-from dynexport.modbus.sunspec import BadValue, NotSunSpec, SunSpecDevice, Values, discover
+from dynexport.modbus.endpoint import Endpoint, ModbusError
+from dynexport.modbus.sunspec import BadValue, NotSunSpec, SunSpecDevice, Values, discover, may_have_moved
 
 T = TypeVar("T")
 
@@ -27,6 +27,8 @@ STATES = {
 }
 ASLEEP = (InverterState.OFF, InverterState.SLEEPING)
 NOT_IMPLEMENTED = 0xFFFF
+PERCENT_SCALES = (-2, -1, 0, 1, 2)  # the others cannot say 100 % in the 16 bit of WMaxLimPct
+LARGEST_RATING = 1e8
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +129,9 @@ class SunSpecInverter:
     def _guarded(self, action: Callable[[], T]) -> T:
         try:
             return action()
-        except (BadAnswer, BadValue, NotSunSpec):
-            self._device = self._seen = None
+        except ModbusError as error:
+            if may_have_moved(error):
+                self._device = self._seen = None
             raise
 
     def _map(self) -> SunSpecDevice:
@@ -147,13 +150,12 @@ class SunSpecInverter:
         common = device.read(1) if 1 in device.models else None
         nameplate = device.read(NAMEPLATE) if NAMEPLATE in device.models else None
         settings = device.read(SETTINGS) if SETTINGS in device.models else None
-        max_w = settings.get("WMax") if settings else None
-        nameplate_w = nameplate.get("WRtg") if nameplate else None
+        max_w = _rating(settings, "WMax")
+        nameplate_w = _rating(nameplate, "WRtg")
         base_w = max_w or nameplate_w
         if not base_w or base_w <= 0:
             raise BadValue(f"{self._endpoint.address} unit {self._unit}: neither WMax nor WRtg is usable")
-        max_va = settings.get("VAMax") if settings else None
-        max_var = settings.get("VArMaxQ1") if settings else None
+        max_va = _rating(settings, "VAMax")
         return InverterIdentity(
             manufacturer=common.text("Mn") if common else None,
             model=common.text("Md") if common else None,
@@ -162,8 +164,8 @@ class SunSpecInverter:
             control_model=device.first_of(CONTROLS),
             max_w=base_w,
             nameplate_w=nameplate_w,
-            max_va=max_va if max_va is not None else (nameplate.get("VARtg") if nameplate else None),
-            max_var=max_var if max_var is None else abs(max_var),
+            max_va=max_va if max_va is not None else _rating(nameplate, "VARtg"),
+            max_var=_rating(settings, "VArMaxQ1"),
             resolution_pct=self._resolution_pct(device),
         )
 
@@ -171,7 +173,7 @@ class SunSpecInverter:
     def _resolution_pct(device: SunSpecDevice) -> float:
         if CONTROLS not in device.models:
             return 1.0
-        return float(10.0 ** device.read(CONTROLS).scale("WMaxLimPct"))
+        return float(10.0 ** _percent_scale(device.read(CONTROLS)))
 
     def _read(self) -> InverterValues:
         device = self._map()
@@ -225,7 +227,7 @@ class SunSpecInverter:
         values = self._seen or device.read(
             CONTROLS
         )  # the last read-back: a tightening does not wait for another
-        scale = values.scale("WMaxLimPct")
+        scale = _percent_scale(values)
         raw = math.floor(min(100.0, max(0.0, limit_pct)) * 10.0**-scale + 1e-6)
         device.write(
             CONTROLS,
@@ -239,3 +241,21 @@ class SunSpecInverter:
                 "WMaxLim_Ena": 1,
             },
         )
+
+
+def _rating(values: Values | None, name: str) -> float | None:
+    """A rating's size (some makers sign the reactive one); raises BadValue where no inverter can be that large."""
+    rating = values.get(name) if values else None
+    if values is None or rating is None:
+        return None
+    if abs(rating) > LARGEST_RATING:
+        raise BadValue(f"{values.where}: {name} is {rating}")
+    return abs(rating)
+
+
+def _percent_scale(values: Values) -> int:
+    """The scale factor of WMaxLimPct; raises BadValue for one with which 100 % cannot be written."""
+    scale = values.scale("WMaxLimPct")
+    if scale not in PERCENT_SCALES:
+        raise BadValue(f"{values.where}: the scale factor of WMaxLimPct is {scale}")
+    return scale

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dynexport.modbus.endpoint import BadAnswer, Endpoint
-from dynexport.modbus.sunspec import BadValue, NotSunSpec, SunSpecDevice, Values, discover
+from dynexport.modbus.endpoint import Endpoint, ModbusError
+from dynexport.modbus.sunspec import NotSunSpec, SunSpecDevice, Values, discover, may_have_moved
 
 MODELS = (203, 213, 204, 214, 202, 212, 201, 211)
+POINTS = ("W", "WphA", "WphB", "WphC", "VAR", "PhVphA", "PhVphB", "PhVphC", "Hz", "TotWhImp", "TotWhExp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,11 @@ class SunSpecMeter:
                 raise NotSunSpec(
                     f"{self._endpoint.address} unit {self._unit}: no meter among the models {found}"
                 )
-            return self._values(device.read(model_id))
-        except (BadAnswer, BadValue, NotSunSpec):
-            self._device = None
+            # a whole float model has 126 registers, which would be two requests
+            return self._values(device.read(model_id, *POINTS))
+        except ModbusError as error:
+            if may_have_moved(error):
+                self._device = None
             raise
 
     def _values(self, values: Values) -> MeterValues:

@@ -51,13 +51,14 @@ class EndpointWorker(threading.Thread):
         self._stopping = False
         self._back_off = {job.unit: BackOff() for job in jobs}
         self._busy_since: float | None = None
+        endpoint.on_answer = self._answered
 
     def wake(self) -> None:
         """Look again at what is due, at once."""
         self._news.set()
 
     def busy_for(self, mono: float) -> float:
-        """How long the present call has lasted, seconds; 0 when idle."""
+        """How long it has been stuck: seconds since its job began or the last answer came; 0 when idle."""
         since = self._busy_since
         return 0.0 if since is None else mono - since
 
@@ -92,6 +93,10 @@ class EndpointWorker(threading.Thread):
 
     def _wait_for(self, job: Job, mono: float) -> float:
         return max(job.due(mono), self._back_off[job.unit].until - mono)
+
+    def _answered(self) -> None:
+        """A long job over a slow gateway (finding a map is 20 to 60 reads) is not a stuck one."""
+        self._busy_since = self._clock.mono()
 
     def _run(self, job: Job, mono: float) -> None:
         back_off = self._back_off[job.unit]
