@@ -17,7 +17,7 @@ import json, sys
 from datetime import datetime, timezone
 import paho.mqtt.client as mqtt
 port, root = int(sys.argv[1]), sys.argv[2]
-client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
 def say(client, user, message):
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     reading = {"v": 1, "issued_at": now, "measured_at": now, "power_w": json.loads(message.payload)["site_w"]}
