@@ -176,7 +176,7 @@ def _void(name: str) -> int:
 
 def _switch(device: SunSpecDevice) -> tuple[int, str] | None:
     """703 ES permits service, and ends it (IEEE 1547 "permit service"); an older model beside it has Conn."""
-    if SERVICE in device.models and device.read(SERVICE, "ES").raw("ES") is not None:
+    if SERVICE in device.models and device.read(SERVICE).raw("ES") is not None:
         return SERVICE, "ES"
     return (IMMEDIATE, "Conn") if IMMEDIATE in device.models else None
 

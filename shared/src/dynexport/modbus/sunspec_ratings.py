@@ -23,10 +23,12 @@ class Rated:
 
         Raises BadValue for one that no inverter can have: the next best would be another base.
         """
-        older = _rating(self.settings, "WMax"), _rating(self.nameplate, "WRtg")
-        by_702 = _rating(self.capacity, "WMax", "WMaxRtg")
-        order = (by_702, *older) if newer else (*older, by_702)
-        return next((found for found in order if found is not None), None)
+        older = [(self.settings, ("WMax",)), (self.nameplate, ("WRtg",))]
+        capacity = [(self.capacity, ("WMax", "WMaxRtg"))]
+        for values, names in [*capacity, *older] if newer else [*older, *capacity]:
+            if (found := _rating(values, *names)) is not None:
+                return found
+        return None
 
     @property
     def nameplate_w(self) -> float | None:
