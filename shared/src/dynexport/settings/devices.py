@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 
 from dynexport.settings.base import Identifier, Number, Rating, Section, Tcp, Whole
 
+Phase = Literal["a", "b", "c", "abc"]
+UNKNOWN_PHASE = "The phase it feeds; without it, it counts wholly on every phase."
+
 
 class SunSpecInverter(Section):
     """A SunSpec inverter (models 101-103, 111-113, limited through 123) over Modbus TCP."""
@@ -17,7 +20,7 @@ class SunSpecInverter(Section):
     tcp: Tcp = Field(description="Where it answers.")
     unit: Whole = Field(default=1, ge=0, le=247, description="Modbus unit id.")
     rated_w: Rating = Field(description="Rated power, watts; compared with what the device says.")
-    phase: Literal["a", "b", "c", "abc"] = Field(default="abc", description="The phase it feeds.")
+    phase: Phase = Field(default="abc", description="The phase it feeds.")
     poll_s: Number = Field(default=0.5, ge=0.2, le=5, description="Seconds between reads.")
     min_limit_pct: Number = Field(
         default=0, ge=0, le=50, description="Below this it goes to standby; less is written as 0 %."
@@ -37,7 +40,36 @@ class SunSpecInverter(Section):
         return self
 
 
-class Battery(Section):
+class BatteryFields(Section):
+    """Which field of a battery publisher's JSON is what; dots step into nested objects."""
+
+    power_w: str = Field(description="Path of its power, watts, + discharge.")
+    soc_pct: str | None = Field(default=None, description="Path of its state of charge, percent.")
+    energy_wh: str | None = Field(default=None, description="Path of the energy stored in it, Wh.")
+    measured_at: str | None = Field(default=None, description="Path of the time, RFC 3339 or Unix seconds.")
+
+
+class PowerFields(Section):
+    """Which field of a generator publisher's JSON is what; dots step into nested objects."""
+
+    power_w: str = Field(description="Path of its power, watts, + generation.")
+    measured_at: str | None = Field(default=None, description="Path of the time, RFC 3339 or Unix seconds.")
+
+
+class Published(Section):
+    """What somebody may publish on the same broker, on a topic of his own."""
+
+    topic: str | None = Field(
+        default=None, min_length=1, pattern=r"^[^+#\s]+$",
+        description="The publisher's full topic, mapped by `fields`; without it its reading comes on our own topic.",
+    )  # fmt: skip
+    invert: bool = Field(default=False, description="Turn the sign of the power.")
+    scale: Number = Field(
+        default=1.0, gt=0, description="Factor to watts: 1000 for a publisher of kilowatts."
+    )
+
+
+class Battery(Published):
     """A battery that Dynexport reads from the bus."""
 
     id: Identifier = Field(description="Its name in topics.")
@@ -45,12 +77,31 @@ class Battery(Section):
     exports: Literal["may", "never"] = Field(
         default="may", description="`never`: it only covers the house, by its own meter."
     )
+    phase: Phase | None = Field(default=None, description=UNKNOWN_PHASE)
+    fields: BatteryFields | None = Field(default=None, description="The mapping of `topic`.")
+
+    @model_validator(mode="after")
+    def _mapping_fits(self) -> Self:
+        _must_go_together(self.topic, self.fields)
+        return self
 
 
-class Uncontrolled(Section):
+class Uncontrolled(Published):
     """Something that makes power here and does not obey us."""
 
     id: Identifier = Field(description="Its name in topics.")
     rated_w: Rating = Field(description="What it can make at most, watts.")
     kind: Literal["pv", "battery"] = Field(default="pv", description="What it is.")
     exports: Literal["may", "never"] = Field(default="may", description="`never`: it only covers the house.")
+    phase: Phase | None = Field(default=None, description=UNKNOWN_PHASE)
+    fields: PowerFields | None = Field(default=None, description="The mapping of `topic`.")
+
+    @model_validator(mode="after")
+    def _mapping_fits(self) -> Self:
+        _must_go_together(self.topic, self.fields)
+        return self
+
+
+def _must_go_together(topic: str | None, fields: Section | None) -> None:
+    if (topic is None) != (fields is None):
+        raise ValueError("`topic` and `fields` go together: both, or none to hear it on our own topic")
