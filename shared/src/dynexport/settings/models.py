@@ -101,6 +101,13 @@ class Site(Section):
         return {inverter.id: inverter.phase for inverter in self.inverters}
 
     @property
+    def foreign_topics(self) -> tuple[str, ...]:
+        """The topics of other publishers that meter-reader reads, each once."""
+        named = [self.meter.topic] if isinstance(self.meter, MqttMeter) else []
+        named += [entry.topic for entry in (*self.batteries, *self.uncontrolled) if entry.topic is not None]
+        return tuple(dict.fromkeys(named))
+
+    @property
     def meter_behind_inverter(self) -> bool:
         """Whether the meter shares an inverter's endpoint: then inverter-writer reads it."""
         if not isinstance(self.meter, SunSpecMeter):
