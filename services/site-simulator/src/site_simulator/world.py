@@ -25,6 +25,12 @@ def meter_model(settings: SimulatorSection) -> MeterModel:
     return MeterModel(settings.meter_refresh_s, settings.meter_latency_s, settings.meter_noise_w)
 
 
+def load_shares(site: Site, settings: SimulatorSection) -> tuple[float, ...]:
+    """The part of each phase in the house load; empty for a site of one phase."""
+    parts = settings.load_share_pct or (1.0, 1.0, 1.0)
+    return tuple(part / sum(parts) for part in parts) if site.site.phases == 3 else ()
+
+
 class World:
     """Plant and day under one clock; `record` receives every write."""
 
@@ -47,7 +53,7 @@ class World:
         self.plant = Plant(
             models,
             load_w=self._load_w(self.started),
-            load_share=[part / 100.0 for part in settings.load_share_pct] if site.site.phases == 3 else (),
+            load_share=load_shares(site, settings),
             meter=meter_model(settings),
             seed=settings.seed,
             start=self.started,

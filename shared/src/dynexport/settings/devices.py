@@ -9,7 +9,6 @@ from pydantic import Field, model_validator
 from dynexport.settings.base import Identifier, Number, Rating, Section, Tcp, Whole
 
 Phase = Literal["a", "b", "c", "abc"]
-UNKNOWN_PHASE = "The phase it feeds; without it, it counts wholly on every phase."
 
 
 class SunSpecInverter(Section):
@@ -56,28 +55,32 @@ class PowerFields(Section):
     measured_at: str | None = Field(default=None, description="Path of the time, RFC 3339 or Unix seconds.")
 
 
-class Published(Section):
-    """What somebody may publish on the same broker, on a topic of his own."""
+class Other(Section):
+    """What makes power beside the inverters; it may be published on the same broker, on a topic of its own."""
 
+    id: Identifier = Field(description="Its name in topics.")
+    rated_w: Rating = Field(description="What it can make at most, watts.")
+    exports: Literal["may", "never"] = Field(default="may", description="`never`: it only covers the house.")
+    phase: Phase | None = Field(
+        default=None, description="The phase it feeds; without it, it counts wholly on every phase."
+    )
     topic: str | None = Field(
         default=None, min_length=1, pattern=r"^[^+#\s]+$",
-        description="The publisher's full topic, mapped by `fields`; without it its reading comes on our own topic.",
+        description="A publisher's full topic, mapped by `fields`; without it its reading comes on our own topic.",
     )  # fmt: skip
-    invert: bool = Field(default=False, description="Turn the sign of the power.")
+    invert: bool = Field(default=False, description="Turn the sign of the published power.")
     scale: Number = Field(
         default=1.0, gt=0, description="Factor to watts: 1000 for a publisher of kilowatts."
     )
 
 
-class Battery(Published):
+class Battery(Other):
     """A battery that Dynexport reads from the bus."""
 
-    id: Identifier = Field(description="Its name in topics.")
     rated_w: Rating = Field(description="What it can discharge at most, watts.")
     exports: Literal["may", "never"] = Field(
         default="may", description="`never`: it only covers the house, by its own meter."
     )
-    phase: Phase | None = Field(default=None, description=UNKNOWN_PHASE)
     fields: BatteryFields | None = Field(default=None, description="The mapping of `topic`.")
 
     @model_validator(mode="after")
@@ -86,14 +89,10 @@ class Battery(Published):
         return self
 
 
-class Uncontrolled(Published):
+class Uncontrolled(Other):
     """Something that makes power here and does not obey us."""
 
-    id: Identifier = Field(description="Its name in topics.")
-    rated_w: Rating = Field(description="What it can make at most, watts.")
     kind: Literal["pv", "battery"] = Field(default="pv", description="What it is.")
-    exports: Literal["may", "never"] = Field(default="may", description="`never`: it only covers the house.")
-    phase: Phase | None = Field(default=None, description=UNKNOWN_PHASE)
     fields: PowerFields | None = Field(default=None, description="The mapping of `topic`.")
 
     @model_validator(mode="after")

@@ -9,7 +9,6 @@ from pydantic import Field, model_validator
 from dynexport.settings.base import Number, Section, Watts, Whole
 
 Share = Annotated[Number, Field(ge=0, le=100)]
-EVEN_PCT = (100 / 3, 100 / 3, 100 / 3)
 
 
 class SimulatorSection(Section):
@@ -24,9 +23,9 @@ class SimulatorSection(Section):
         default=100, ge=0, le=100, description="Sun with `script`, percent of rating."
     )
     load_w: Watts = Field(default=500, description="House load with `script`.")
-    load_share_pct: tuple[Share, Share, Share] = Field(
-        default=EVEN_PCT,
-        description="The parts of phases a, b and c in the house load, percent, with three phases.",
+    load_share_pct: tuple[Share, Share, Share] | None = Field(
+        default=None,
+        description="With three phases: the parts of a, b and c in the house load, percent; without it evenly.",
     )
     tau_s: Number = Field(default=1.0, gt=0, le=30, description="Inverter's first-order lag.")
     dead_time_s: Number = Field(default=0, ge=0, le=30, description="Inverter's dead time.")
@@ -46,6 +45,6 @@ class SimulatorSection(Section):
 
     @model_validator(mode="after")
     def _shares_are_a_whole(self) -> Self:
-        if abs(sum(self.load_share_pct) - 100.0) > 0.5:
+        if self.load_share_pct is not None and abs(sum(self.load_share_pct) - 100.0) > 0.5:
             raise ValueError("load_share_pct: the three parts must sum to 100")
         return self
