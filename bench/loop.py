@@ -36,6 +36,7 @@ class Loop:
     meter_phases: bool = True
     load_share: Sequence[float] = ()
     distort: Callable[[float], float] | None = None
+    distort_phases: Callable[[tuple[float, ...]], tuple[float, ...]] | None = None
     silent: set[str] = field(default_factory=set)
 
     plant: Plant = field(init=False)
@@ -95,6 +96,8 @@ class Loop:
             shown = self.plant.read_meter()
             power_w = self.distort(shown.power_w) if self.distort else shown.power_w
             phases_w = shown.phases_w if self.meter_phases else ()
+            phases_w = self.distort_phases(phases_w) if self.distort_phases else phases_w
+            power_w = sum(phases_w) if self.distort_phases else power_w
             self.law.hear_meter(moment, moment, power_w, phases_w=phases_w)
 
     def _read_inverter(self, moment: float, name: str) -> None:

@@ -217,6 +217,44 @@ def test_a_cap_is_not_passed_by_an_inverter_that_makes_less_than_it_is_told() ->
     assert loop.decision.commands_w["i0"] <= 3000.0
 
 
+def shine(loop: Loop, *shares: float) -> None:
+    """The sun steps, part of each rating, with time to see what the meter makes of it."""
+    for share in shares:
+        for inverter in loop.plant.inverters:
+            inverter.available_w = share * inverter.model.rated_w
+        loop.run(15.0)
+
+
+def test_a_reversed_current_transformer_on_one_phase_counts_as_a_dead_meter_after_the_second_step() -> None:
+    loop = settled()
+    shine(loop, 0.1, 0.6, 0.1, 0.6)
+    assert loop.law.meter_wrong is None
+    loop.distort_phases = lambda phases_w: (phases_w[0], -phases_w[1], phases_w[2])
+    shine(loop, 0.1, 0.6, 0.1)
+    assert loop.decision is not None
+    assert loop.decision.mode is Mode.OPEN_LOOP
+    assert "on phase b" in (loop.law.meter_wrong or "")
+
+
+def test_an_inverter_on_another_phase_than_site_yaml_says_counts_as_a_dead_meter_after_the_second_step() -> (
+    None
+):
+    loop = roof(((5000.0, "a"), (5000.0, "b")))
+    loop.plant.inverters[1].model = replace(loop.plant.inverters[1].model, phase="c")
+    loop.run(20.0)
+    shine(loop, 0.1, 0.6, 0.1)
+    assert loop.decision is not None
+    assert loop.decision.mode is Mode.OPEN_LOOP
+
+
+def test_loads_that_step_on_single_phases_do_not_accuse_the_meter() -> None:
+    loop = settled(MIXED)
+    for loads_w in ((200.0, 2000.0, 2000.0), (4000.0, 200.0, 100.0), (10.0, 3000.0, 500.0), (EACH_W,) * 3):
+        use(loop, *loads_w)
+        loop.run(20.0)
+        assert loop.law.meter_wrong is None
+
+
 Case = tuple[float, float, float, float, float, tuple[tuple[float, str], ...]]
 EVERY: list[Case] = list(
     itertools.product(

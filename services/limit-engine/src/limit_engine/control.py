@@ -91,6 +91,7 @@ class ControlLaw:
     ramp: Ramp = field(init=False)
     tracks: dict[str, Track] = field(init=False)
     plausibility: Plausibility = field(init=False)
+    _judges: dict[str, Plausibility] = field(init=False)
     _feeds: dict[str, str] = field(init=False)
     _rated_on_w: dict[str, float] = field(init=False)
     _load: LoadFollower = field(default_factory=LoadFollower)
@@ -111,6 +112,17 @@ class ControlLaw:
         self.plausibility = Plausibility(self.plan.total_w, self.plan.has_battery)
         self._feeds = {name: track.phase for name, track in self.tracks.items()}
         self._rated_on_w = {phase: on_phase(phase, self.plan.rated_w, self._feeds) for phase in PHASES}
+        self._judges = {
+            phase: Plausibility(rated_w, self.plan.has_battery)
+            for phase, rated_w in self._rated_on_w.items()
+            if rated_w > 0
+        }
+
+    @property
+    def meter_wrong(self) -> str | None:
+        """Why the meter counts as dead though it is alive, in words; None when it makes sense."""
+        phases = [f"on phase {phase} {judge.wrong}" for phase, judge in self._judges.items() if judge.wrong]
+        return self.plausibility.wrong or next(iter(phases), None)
 
     @property
     def load(self) -> LoadEstimate | None:
@@ -128,8 +140,11 @@ class ControlLaw:
         """A meter reading, measured at `moment`, heard at `mono`; `phases_w` is empty where it does not say them."""
         self._meter_heard, self._site_w = mono, power_w
         if self.plan.location is Location.FEED_IN:
-            generation_w = sum(track.power_w for track in self._answering(mono))
-            self.plausibility.observe(mono, power_w, generation_w, battery_w)
+            made_w = {track.id: track.power_w for track in self._answering(mono)}
+            self.plausibility.observe(mono, power_w, sum(made_w.values()), battery_w)
+            for phase, phase_w in zip(PHASES, phases_w, strict=False):
+                if phase in self._judges:
+                    self._judges[phase].observe(mono, phase_w, on_phase(phase, made_w, self._feeds))
         if phases_w:
             self.phases.heard = mono
         sample = self.stream.read(moment, power_w, phases_w)
@@ -204,7 +219,7 @@ class ControlLaw:
         stale = not self.meter_fresh(mono) or self.load is None
         if not ready:
             mode = Mode.FAILSAFE
-        elif stale or self.plausibility.wrong:
+        elif stale or self.meter_wrong:
             mode = Mode.OPEN_LOOP
         else:
             mode = Mode.NORMAL

@@ -96,7 +96,7 @@ class Speaker:
     ) -> None:
         age_s = now.mono - self._active_at
         caps_w, unknown = dict(bounds.caps_w), law.phases.unknown
-        key = (envelope, decision.mode, waiting_for, law.plausibility.wrong, caps_w, unknown)
+        key = (envelope, decision.mode, waiting_for, law.meter_wrong, caps_w, unknown)
         if key == self._active and age_s < MOVED_EVERY_S:
             return
         missed = curtailment([track for track in law.tracks.values() if track.answers(now.mono)])
@@ -116,7 +116,7 @@ class Speaker:
                 until=until,
                 zone=self.context.site.site.zone,
                 waiting_for=waiting_for,
-                meter_wrong=law.plausibility.wrong,
+                meter_wrong=law.meter_wrong,
                 also=[
                     *phases_in_words(bounds.phases, decision.full, unknown=unknown),
                     *(found_in_words(name, cap_w) for name, cap_w in sorted(caps_w.items())),

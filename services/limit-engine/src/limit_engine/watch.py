@@ -50,7 +50,7 @@ class Watch:
     ) -> None:
         """Compare this cycle with the last, and say what changed."""
         self._look_at_mode(decision.mode)
-        self._look_at_meter(law.plausibility.wrong)
+        self._look_at_meter(law.meter_wrong)
         self._look_at_phases(law.phases.unknown)
         self._look_at_caps(bounds.caps_w)
         for name, state in sources.items():
