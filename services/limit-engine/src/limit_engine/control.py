@@ -121,8 +121,16 @@ class ControlLaw:
     @property
     def meter_wrong(self) -> str | None:
         """Why the meter counts as dead though it is alive, in words; None when it makes sense."""
-        phases = [f"on phase {phase} {judge.wrong}" for phase, judge in self._judges.items() if judge.wrong]
-        return self.plausibility.wrong or next(iter(phases), None)
+        if self.plausibility.wrong:
+            return self.plausibility.wrong
+        return next(
+            (
+                f"on phase {phase} {judge.wrong}, or an inverter's `phase` is not right"
+                for phase, judge in self._judges.items()
+                if judge.wrong
+            ),
+            None,
+        )
 
     @property
     def load(self) -> LoadEstimate | None:
