@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from dynexport.settings.models import Tcp
+
 from .conftest import SiteFile
 
 HUSH = "hush hush"

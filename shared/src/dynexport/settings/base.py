@@ -87,6 +87,6 @@ TcpChoice = Annotated[
     AfterValidator(_one_of_two),
     Field(
         validate_default=True,
-        description="Where it answers by TCP; an inverter and the meter may share it, as they may a serial port.",
+        description="Where it answers by TCP. Inverters and meter may share it, as they may a port.",
     ),
 ]
