@@ -38,6 +38,7 @@ class Bus:
         self.address: Address
         self._out: int | None = None
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
 
     @staticmethod
     def good(request: bytes) -> bytes:
@@ -82,9 +83,10 @@ class Bus:
     def _take(self, request: bytes) -> None:
         self.requests.append(request)
         self.asked_at.append(CLOCK.mono())
-        for delay_s, part in self.answer(request):
-            CLOCK.sleep(delay_s)
-            self.send(part)
+        with self._turn:
+            for delay_s, part in self.answer(request):
+                CLOCK.sleep(delay_s)
+                self.send(part)
 
 
 class Line(Bus):
