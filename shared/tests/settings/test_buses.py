@@ -126,6 +126,8 @@ def test_two_inverters_with_one_unit_on_a_port_are_refused(site_file: SiteFile) 
 
 def test_a_meter_may_be_a_model_in_an_inverters_own_map(site_file: SiteFile) -> None:
     assert on_one_port(site_file).put("unit: 240", "unit: 1").load().meter_behind_inverter
+    problem = site_file.add("simulator: {sun: day}\n").problem()  # whose units are one device each
+    assert (problem.key, problem.message) == ("meter", "has the same serial port and unit as inverters[0]")
 
 
 def test_the_broadcast_unit_is_refused_on_a_bus_and_allowed_over_tcp(site_file: SiteFile) -> None:

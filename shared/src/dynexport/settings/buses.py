@@ -67,11 +67,11 @@ def _device(place: Location, entry: dict[str, Any]) -> Device | None:
 
 
 def _units(devices: list[Device], source: Source) -> Iterator[Problem]:
-    """An inverter has its unit for itself; a meter may be a model in an inverter's own map (SolarEdge)."""
+    """An inverter has its unit for itself; a real meter may be a model in an inverter's own map (SolarEdge)."""
     first: dict[tuple[Any, ...], Device] = {}
     for device in devices:
         where = (device.bus, str(device.unit))
-        if device.place == ("meter",):
+        if device.place == ("meter",) and source.data.get("simulator") is None:
             continue
         if where in first:
             kind = "tcp" if device.kind == "tcp" else "serial port"
