@@ -32,6 +32,10 @@ def master(bus: Bus) -> Iterator[Endpoint]:
     made.close()
 
 
+def test_a_frame_ends_with_the_checksum_of_the_standard() -> None:
+    assert seal(bytes.fromhex("010300000001")).hex() == "010300000001840a"
+
+
 def test_registers_are_read_and_written(bus: Bus, master: Endpoint) -> None:
     assert master.read_holding(1, 40, 3) == (40, 41, 42)
     master.write_registers(2, 100, [7, 8])

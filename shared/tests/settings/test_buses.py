@@ -139,3 +139,12 @@ def test_the_broadcast_unit_is_refused_on_a_bus_and_allowed_over_tcp(site_file: 
 def test_other_mistakes_are_told_beside_a_missing_place(site_file: SiteFile) -> None:
     site_file.put(f"{ROOF_TCP}, rated_w: 10000", "rated_w: 0")
     assert {problem.key for problem in site_file.problems()} == {"inverters[0].tcp", "inverters[0].rated_w"}
+
+
+def test_a_line_too_slow_for_its_devices_is_doubted(site_file: SiteFile) -> None:
+    assert on_one_port(site_file).warnings() == []
+    site_file.put("port: /dev/ttyUSB0}, unit: 240", "port: /dev/ttyUSB0, baudrate: 2400}, unit: 240")
+    site_file.put("port: /dev/ttyUSB0}, rated_w", "port: /dev/ttyUSB0, baudrate: 2400}, rated_w")
+    (warning,) = site_file.warnings()
+    assert (warning.key, warning.level) == ("inverters[0].serial.baudrate", "warning")
+    assert warning.message.startswith("reading all 2 devices on this bus takes about 1.6 s")
