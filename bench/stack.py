@@ -106,12 +106,13 @@ def site(
     feeds: Sequence[str] = (),
     phase_limit_w: float | None = None,
     batteries: Sequence[dict[str, Any]] = (),
+    serial: dict[str, Any] | None = None,
     **simulator: Any,
 ) -> dict[str, Any]:
     """`site.yaml` of the plant of control.md: ratings that sum to 10 kW, polls of 0.2 s, script-driven sun.
 
-    With `meter_behind` the meter shares the first inverter's endpoint. With `feeds`, the phase of each inverter, the
-    site has three phases.
+    With `meter_behind` the meter shares the first inverter's endpoint; with `serial` all share that bus, and are
+    polled as fast as a line of 9600 baud can. With `feeds`, the phase of each inverter, the site has three phases.
     """
     inverters: list[dict[str, Any]] = [
         {
@@ -125,6 +126,18 @@ def site(
         }
         for index in range(count)
     ]
+    meter: dict[str, Any] = {
+        "driver": "sunspec",
+        "tcp": dict(inverters[0]["tcp"]) if meter_behind else {"host": "127.0.0.1", "port": free_port()},
+        "unit": 240,
+        "poll_s": 0.2,
+    }
+    if serial is not None:
+        for unit, device in enumerate(inverters, start=1):
+            device["unit"] = unit
+        for device in (*inverters, meter):
+            del device["tcp"]
+            device |= {"serial": dict(serial), "poll_s": 0.5}
     return {
         "site": {
             "name": "Bench",
@@ -138,12 +151,7 @@ def site(
             "failsafe_export_limit_w": min(1500.0, export_limit_w),
             "export_limit_per_phase_w": phase_limit_w,
         },
-        "meter": {
-            "driver": "sunspec",
-            "tcp": dict(inverters[0]["tcp"]) if meter_behind else {"host": "127.0.0.1", "port": free_port()},
-            "unit": 240,
-            "poll_s": 0.2,
-        },
+        "meter": meter,
         "inverters": inverters,
         "batteries": list(batteries),
         "sources": {"manual": {"kind": "preference"}, "tariff": {"kind": "preference"}},
