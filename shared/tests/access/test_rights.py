@@ -28,7 +28,8 @@ def writers(path: str) -> set[str]:
         ("limit/foo", set()),
         ("active", {"limit-engine"}),
         ("setpoint/roof", {"limit-engine"}),
-        ("battery/home/reading", set()),
+        ("battery/home/reading", {"meter-reader"}),
+        ("load/boiler/reading", set()),
         ("service/limit-engine/health", {"limit-engine"}),
         ("service/owner/event", set()),
         ("request/limit-engine/pause", {"owner", "dashboard"}),
@@ -52,7 +53,7 @@ def test_the_observer_writes_nothing_and_reads_everything_below_the_root_only() 
     assert not observer.may_read("my/other/active")
 
 
-def test_meter_reader_reads_the_mqtt_meter_of_site_yaml() -> None:
+def test_meter_reader_reads_what_others_publish_by_site_yaml() -> None:
     assert rights(site(meter=MQTT_METER))["meter-reader"].reads == ("shed/meter/power",)
     assert rights(site())["meter-reader"].reads == ()
 
@@ -108,7 +109,7 @@ def test_a_filter_that_takes_in_no_topic_is_refused(path: str) -> None:
         granted(site(), "mine", [], [path])
 
 
-def test_the_publisher_of_an_mqtt_meter_may_write_its_topic_and_loses_it_with_the_meter() -> None:
+def test_a_publisher_that_site_yaml_names_may_write_its_topic_and_loses_it_with_that_entry() -> None:
     with_meter = site(meter=MQTT_METER)
     grant = granted(with_meter, "shed", ["shed/meter/power"])
     assert rights(with_meter, {"shed": grant})["shed"].writes == ("shed/meter/power",)

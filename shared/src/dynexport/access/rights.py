@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dynexport import topics
 from dynexport.access.errors import AccessError
-from dynexport.settings.models import MqttMeter, Site
+from dynexport.settings.models import Site
 from dynexport.topics import ADDED, EACH, OWNER, TABLE, Topic, Writer
 
 SERVICES = (
@@ -58,11 +58,11 @@ class Rights:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What the owner gave to a user of his own: names below the root, and `meter_topic` for the MQTT meter's."""
+    """What the owner gave to a user of his own: names below the root, and `elsewhere` topics that site.yaml reads."""
 
     may_write: tuple[str, ...] = ()
     may_read: tuple[str, ...] = ()
-    meter_topic: bool = False
+    elsewhere: tuple[str, ...] = ()
 
 
 def matches(filter_: str, path: str) -> bool:
@@ -81,9 +81,9 @@ def rights(site: Site, grants: Mapping[str, Grant] | None = None) -> dict[str, R
     root = site.mqtt.root
     found = {name: Rights(_writes(name, root), _reads(name, site)) for name in (*SERVICES, *PEOPLE)}
     for name, grant in sorted((grants or {}).items()):
-        foreign = (site.meter.topic,) if grant.meter_topic and isinstance(site.meter, MqttMeter) else ()
-        writes = tuple(f"{root}/{one}" for one in grant.may_write)
-        found[name] = Rights(writes + foreign, tuple(f"{root}/{one}" for one in grant.may_read))
+        writes = [f"{root}/{one}" for one in grant.may_write]
+        writes += [one for one in grant.elsewhere if one in site.foreign_topics]
+        found[name] = Rights(tuple(writes), tuple(f"{root}/{one}" for one in grant.may_read))
     return found
 
 
@@ -99,9 +99,7 @@ def _writes(name: str, root: str) -> tuple[str, ...]:
 
 def _reads(name: str, site: Site) -> tuple[str, ...]:
     reads = tuple(f"{site.mqtt.root}/{one}" for one in READS.get(name, (EVERYTHING,)))
-    if name == "meter-reader" and isinstance(site.meter, MqttMeter):
-        reads += (site.meter.topic,)
-    return reads
+    return reads + site.foreign_topics if name == "meter-reader" else reads
 
 
 def acl(users: Mapping[str, Rights]) -> str:
@@ -123,20 +121,13 @@ def granted(site: Site, name: str, may_write: Sequence[str], may_read: Sequence[
             f"{name} is one of our own users; what stands in for a service takes that service's user: "
             f"its password is in secrets/{name}"
         )
-    below = [_below(site, one) for one in may_write]
-    foreign = [one for one in below if one is None]
+    foreign = tuple(path for path in may_write if path in site.foreign_topics)
+    below = [path.removeprefix(f"{site.mqtt.root}/") for path in may_write if path not in foreign]
     return Grant(
-        may_write=tuple(_writable(name, one) for one in below if one is not None),
+        may_write=tuple(_writable(name, one) for one in below),
         may_read=tuple(_readable(site, one) for one in may_read),
-        meter_topic=bool(foreign),
+        elsewhere=foreign,
     )
-
-
-def _below(site: Site, path: str) -> str | None:
-    """The name below the root; None for the MQTT meter's own topic."""
-    if isinstance(site.meter, MqttMeter) and path == site.meter.topic:
-        return None
-    return path.removeprefix(f"{site.mqtt.root}/")
 
 
 def _writable(name: str, path: str) -> str:
