@@ -18,7 +18,7 @@ STATES: dict[str, str] = {
     "delay": "each answer takes `value` seconds",
     "short_answer": "fewer registers come back than were asked for",
     "wrong_function": "the answer carries another function code",
-    "night": "no sun, and the inverters' Modbus goes dark",
+    "night": "no sun, and the Modbus of the inverter (without an id: of all) goes dark",
 }
 ACTIONS: dict[str, str] = {
     "load_w": "the house uses `value` watts from now on",
