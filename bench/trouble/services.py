@@ -164,6 +164,7 @@ SERVICES = (
     *(Trouble((f"limit-engine-{how}",), engine(how), standard()) for how in HOW),
     *(Trouble((f"writer-{how}",), worker(how), tight()) for how in HOW),
     Trouble(("writer-gone-123",), family_frozen, tight()),
+    Trouble(("writer-gone-704",), family_killed, standard(map="der")),
     Trouble(("second-engine",), second_engine, standard()),
     Trouble(("power-cut",), power_cut, tight()),
 )

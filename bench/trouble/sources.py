@@ -12,6 +12,7 @@ from dynexport import topics
 from dynexport.messages import Active
 
 TTL_S = 12.0
+EARLY_S = 0.1  # what a message takes to arrive
 SAID_W, FALLBACK_W = 3000.0, 1500.0
 SILENT_SINCE_START_S = 60.0
 OBLIGATION, PREFERENCE = "utility", "manual"
@@ -26,12 +27,18 @@ def silent(source: str, how: str) -> Run:
         _publish(case, source)
         case.site.start(CONTROL)
         case.settle(SAID_W)
-        moment = hit(case, source, how)
-        late_s = case.hear(topics.ACTIVE, lambda said: _is(said, after_w, after_source), moment, 60.0) - TTL_S
+        case.site.bus.subscribe(topics.LIMIT)
+        case.site.wait(2.0)
+        hit(case, source, how)
+        case.site.wait(1.0)
+        last = case.heard(topics.LIMIT, 0.0)[-1].mono
+        late_s = case.hear(topics.ACTIVE, lambda said: _is(said, after_w, after_source), last, 60.0) - TTL_S
+        if late_s < -EARLY_S:
+            raise RuntimeError(f"{source} stopped counting {-late_s:.1f} s before its deadline")
         yield Figure(row, "late_s", max(0.0, late_s))
         case.settle(after_w)
         if source == OBLIGATION:
-            yield Figure(row, "over_s", case.over_s(moment + TTL_S, FALLBACK_W))
+            yield Figure(row, "over_s", case.over_s(last + TTL_S, FALLBACK_W))
         if how == "frozen":
             back(case, source, how)
             case.settle(SAID_W)

@@ -112,3 +112,8 @@ FAULT_TARGETS = (
     FaultTarget("power-cut", "over_s", 15.0, 9.0),
     FaultTarget("power-cut", "back_s", 45.0, 20.0),
 )
+
+
+def targets_of(row: str) -> tuple[FaultTarget, ...]:
+    """The figures of a row; raises KeyError for one that is not in the table."""
+    return tuple(target for target in FAULT_TARGETS if FAULTS_OF[row] and target.row == row)

@@ -20,6 +20,7 @@ from limit_engine.ramp import Ramp
 from limit_engine.sharing import Taker, share_out
 
 MOVING_S, MOVING, LESSON = 3.0, 0.002, 0.05
+NOTICED_S = 0.1  # from the end of the meter's deadline to the setpoint that answers it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,8 @@ class Plan:
 
     @property
     def open_loop_after_s(self) -> float:
-        """How old the last meter reading may be: 4 s, or 3 periods if longer."""
-        return max(4.0, 3.0 * self.meter_period_s)
+        """How old the last meter reading may be: open loop is in force within 4 s, or 3 periods if longer."""
+        return max(4.0, 3.0 * self.meter_period_s) - NOTICED_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,12 @@ class ControlLaw:
 
     def meter_fresh(self, mono: float) -> bool:
         """Whether the last meter reading is young enough for closed loop."""
-        return mono - self._meter_heard <= self.plan.open_loop_after_s
+        return mono <= self.meter_deadline
+
+    @property
+    def meter_deadline(self) -> float:
+        """Until when the last meter reading counts."""
+        return self._meter_heard + self.plan.open_loop_after_s
 
     def _choose_mode(self, mono: float, ready: bool) -> Mode:
         stale = not self.meter_fresh(mono) or self.load is None
