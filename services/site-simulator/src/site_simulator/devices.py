@@ -10,7 +10,7 @@ from site_simulator.world import METER, World
 
 COMMON, NAMEPLATE, SETTINGS, STATUS, CONTROLS = 1, 120, 121, 122, 123
 INVERTER = {"integer": 103, "float": 113}
-METER_MODEL = {"integer": 203, "float": 213}
+METER_MODEL = {"integer": 203, "float": 213, "der": 203}
 SLEEPING, MPPT, THROTTLED = 2, 4, 5
 CONNECTED, AVAILABLE, OPERATING = 1, 2, 4
 VOLTAGE_V, HERTZ = 230.0, 50.0

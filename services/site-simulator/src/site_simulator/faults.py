@@ -27,7 +27,7 @@ ACTIONS: dict[str, str] = {
     "slow": "the inverter's lag becomes `value` seconds",
     "noise": "the meter's noise becomes `value` watts",
     "reset": "every connection is broken once with RST",
-    "revert": "the inverter's own timer runs out now: its limit is released",
+    "revert": "the inverter's own timer runs out now: 123 releases its limit, 704 takes its reversion value",
     "clear": "every fault ends",
 }
 EVERYTHING = ""

@@ -107,7 +107,7 @@ class World:
                 self.plant.meter = replace(self.plant.meter, noise_w=self._positive(name, value))
             case "revert":
                 for inverter in chosen:
-                    inverter.revert_after(now, 0.0, None)
+                    inverter.revert_after(now, 0.0, inverter.revert_limit_w)
             case "delay":
                 self.faults.begin(name, device, self._positive(name, value), for_s, now)
             case _:

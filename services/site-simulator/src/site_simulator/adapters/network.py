@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from site_simulator.adapters.server import ModbusServer
+from site_simulator.der import DerInverterDevice
 from site_simulator.devices import Device, InverterDevice, MeterDevice
 from site_simulator.world import METER, World, meter_place
 
@@ -85,9 +86,10 @@ class Network(threading.Thread):
         if place is not None:
             endpoints.setdefault(place[:2], {})[place[2]] = MeterDevice(self.world)
             self._behind[METER] = place[:2]
+        kind = DerInverterDevice if self.world.settings.map == "der" else InverterDevice
         for settings, plant in zip(self.world.site.inverters, self.world.plant.inverters, strict=True):
             at = (settings.tcp.host, settings.tcp.port)
-            endpoints.setdefault(at, {})[settings.unit] = InverterDevice(settings, plant, self.world)
+            endpoints.setdefault(at, {})[settings.unit] = kind(settings, plant, self.world)
             self._behind[settings.id] = at
         return endpoints
 
