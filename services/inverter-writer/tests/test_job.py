@@ -12,7 +12,9 @@ from dynexport.modbus.endpoint import Endpoint, TcpAddress, Unreachable
 from dynexport.modbus.sunspec_inverter import ControlValues, InverterIdentity, InverterStatus, InverterValues
 from dynexport.testing.builders import site
 from inverter_writer.acceptance import Accepted
-from inverter_writer.inverter import InverterJob, Rules, control_state
+from inverter_writer.describe import control_state
+from inverter_writer.inverter import InverterJob
+from inverter_writer.report import Rules
 
 NOWHERE = Endpoint(TcpAddress("127.0.0.1", 1))
 
@@ -51,7 +53,7 @@ class Roof:
         self._call("control")
         return ControlValues(self.connected, self.limit_pct, self.enabled, 0)
 
-    def write_limit(self, limit_pct: float, revert_s: int) -> None:
+    def write_limit(self, limit_pct: float, revert_s: int, revert_pct: float) -> None:
         self._call(f"limit {limit_pct:g} {revert_s}")
         self.limit_pct, self.enabled = limit_pct, True
 
