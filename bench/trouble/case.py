@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 from bench.record import Sample
@@ -121,11 +122,10 @@ def worst_mean_w(samples: list[Sample]) -> float:
     powers = [sample.export_w for sample in samples]
     if moments[-1] - moments[0] <= MEAN_S:
         return statistics.fmean(powers)
-    last = bisect_left(moments, moments[-1] - MEAN_S)
-    return max(
-        statistics.fmean(powers[start : bisect_left(moments, moments[start] + MEAN_S)])
-        for start in range(0, last + 1, 25)
-    )
+    sums = [0.0, *accumulate(powers)]
+    starts = range(bisect_right(moments, moments[-1] - MEAN_S))
+    ends = (bisect_left(moments, moments[start] + MEAN_S) for start in starts)
+    return max((sums[end] - sums[start]) / (end - start) for start, end in zip(starts, ends, strict=True))
 
 
 Run = Callable[[Case], Iterator[Figure]]
