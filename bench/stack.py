@@ -136,12 +136,14 @@ def site(
     export_limit_w: float = 1500.0,
     meter_behind: bool = False,
     obligation_w: float | None = None,
+    serial: dict[str, Any] | None = None,
     **simulator: Any,
 ) -> dict[str, Any]:
     """`site.yaml` of the plant of control.md: ratings that sum to 10 kW, polls of 0.2 s, script-driven sun.
 
-    With `meter_behind` the meter shares the first inverter's endpoint; with `obligation_w` there is an obligation
-    `utility` whose fallback is that export.
+    With `meter_behind` the meter shares the first inverter's endpoint; with `serial` all share that bus, and are
+    polled as fast as a line of 9600 baud can; with `obligation_w` there is an obligation `utility` whose fallback is
+    that export.
     """
     inverters: list[dict[str, Any]] = [
         {
@@ -157,6 +159,18 @@ def site(
     sources: dict[str, Any] = {"manual": {"kind": "preference"}, "tariff": {"kind": "preference"}}
     if obligation_w is not None:
         sources["utility"] = {"kind": "obligation", "fallback": {"export_limit_w": obligation_w}}
+    meter: dict[str, Any] = {
+        "driver": "sunspec",
+        "tcp": dict(inverters[0]["tcp"]) if meter_behind else {"host": "127.0.0.1", "port": free_port()},
+        "unit": 240,
+        "poll_s": 0.2,
+    }
+    if serial is not None:
+        for unit, device in enumerate(inverters, start=1):
+            device["unit"] = unit
+        for device in (*inverters, meter):
+            del device["tcp"]
+            device |= {"serial": dict(serial), "poll_s": 0.5}
     return {
         "site": {"name": "Bench", "time_zone": "Australia/Adelaide", "clock": "trusted"},
         "mqtt": {"host": mqtt.host, "port": mqtt.port, "root": mqtt.root},
@@ -164,12 +178,7 @@ def site(
             "export_limit_w": export_limit_w,
             "failsafe_export_limit_w": min(1500.0, export_limit_w),
         },
-        "meter": {
-            "driver": "sunspec",
-            "tcp": dict(inverters[0]["tcp"]) if meter_behind else {"host": "127.0.0.1", "port": free_port()},
-            "unit": 240,
-            "poll_s": 0.2,
-        },
+        "meter": meter,
         "inverters": inverters,
         "sources": sources,
         "control": {"enabled": True},

@@ -126,6 +126,8 @@ def test_two_inverters_with_one_unit_on_a_port_are_refused(site_file: SiteFile) 
 
 def test_a_meter_may_be_a_model_in_an_inverters_own_map(site_file: SiteFile) -> None:
     assert on_one_port(site_file).put("unit: 240", "unit: 1").load().meter_behind_inverter
+    problem = site_file.add("simulator: {sun: day}\n").problem()  # whose units are one device each
+    assert (problem.key, problem.message) == ("meter", "has the same serial port and unit as inverters[0]")
 
 
 def test_the_broadcast_unit_is_refused_on_a_bus_and_allowed_over_tcp(site_file: SiteFile) -> None:
@@ -137,3 +139,12 @@ def test_the_broadcast_unit_is_refused_on_a_bus_and_allowed_over_tcp(site_file: 
 def test_other_mistakes_are_told_beside_a_missing_place(site_file: SiteFile) -> None:
     site_file.put(f"{ROOF_TCP}, rated_w: 10000", "rated_w: 0")
     assert {problem.key for problem in site_file.problems()} == {"inverters[0].tcp", "inverters[0].rated_w"}
+
+
+def test_a_line_too_slow_for_its_devices_is_doubted(site_file: SiteFile) -> None:
+    assert on_one_port(site_file).warnings() == []
+    site_file.put("port: /dev/ttyUSB0}, unit: 240", "port: /dev/ttyUSB0, baudrate: 2400}, unit: 240")
+    site_file.put("port: /dev/ttyUSB0}, rated_w", "port: /dev/ttyUSB0, baudrate: 2400}, rated_w")
+    (warning,) = site_file.warnings()
+    assert (warning.key, warning.level) == ("inverters[0].serial.baudrate", "warning")
+    assert warning.message.startswith("reading all 2 devices on this bus takes about 1.6 s")

@@ -20,6 +20,7 @@ SCALES = {
     "TotWh_SF": 0, "WRtg_SF": 1, "VARtg_SF": 1, "VArRtg_SF": 1, "ARtg_SF": -1, "WMax_SF": 0, "VAMax_SF": 0,
     "VRef_SF": 0, "VRefOfs_SF": 0, "WAval_SF": 0, "WMaxLimPct_SF": -2, "OutPFSet_SF": -2, "Tmp_SF": 0,
 }  # fmt: skip
+ANSWER_FAULTS = ("short_answer", "wrong_function", "wrong_unit", "garbage", "noise", "bad_crc")
 DYNAMIC_FAULTS = ("sentinel", "all_ones", "absurd_scale", "zero_scale")
 
 
@@ -42,8 +43,7 @@ class Device:
             or faults.has("hang", self.name, now)
             or self.asleep(now),
             delay_s=delay.value or 0.0 if delay else 0.0,
-            short_answer=faults.has("short_answer", self.name, now),
-            wrong_function=faults.has("wrong_function", self.name, now),
+            **{name: faults.has(name, self.name, now) for name in ANSWER_FAULTS},
         )
 
     def asleep(self, now: float) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class TcpAddress:
 @dataclass(frozen=True, slots=True)
 class SerialAddress:
     """A serial port. It is opened by the name given, which may follow an adapter from one device to another
-    (`/dev/serial/by-id/...`), and told from others by the device behind that name when this was made.
+    (`/dev/serial/by-id/...`), and told from others by the device that was behind that name at first.
     """
 
     port: str = field(compare=False)
@@ -38,7 +39,7 @@ class SerialAddress:
     device: str = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "device", os.path.realpath(self.port))
+        object.__setattr__(self, "device", _device(self.port))
 
     @property
     def bits(self) -> int:
@@ -51,6 +52,12 @@ class SerialAddress:
 
     def __str__(self) -> str:
         return self.port
+
+
+@cache
+def _device(port: str) -> str:
+    """Looked up once: an adapter that comes or goes at start must not make one bus two."""
+    return os.path.realpath(port)
 
 
 Address = TcpAddress | SerialAddress

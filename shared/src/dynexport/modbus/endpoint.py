@@ -124,7 +124,8 @@ class Endpoint:
             raise Unreachable(f"{what}: no answer") from error
         except (ConnectionException, OSError) as error:
             self.close()
-            raise Gone(f"{what}: {error}") from error
+            why = error.strerror if isinstance(error, OSError) else None
+            raise Gone(f"{what}: {why or error}") from error
         except (
             ModbusException
         ) as error:  # pymodbus has one class for silence and for what it could not decode

@@ -67,12 +67,21 @@ def _open_serial(address: SerialAddress) -> Wire:
             exclusive=True,
         )
     except (serial.SerialException, termios.error) as error:
-        number = error.errno if isinstance(error, OSError) else error.args[0]
-        raise OSError(number or errno.EIO, WHY_NOT.get(number or errno.EIO, str(error))) from error
+        number = _number(error) or errno.EIO
+        raise OSError(number, WHY_NOT.get(number, str(error))) from error
     if not _outlives_its_holder(port.fileno()):
         fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
     wire: Wire = port
     return wire
+
+
+def _number(error: BaseException | None) -> int | None:
+    """The kernel's error number; pyserial keeps it, or has it in what it was raised from."""
+    if error is None or getattr(error, "errno", None) is not None:
+        return getattr(error, "errno", None)
+    if isinstance(error, termios.error):
+        return int(error.args[0])
+    return _number(error.__context__)
 
 
 def _outlives_its_holder(descriptor: int) -> bool:

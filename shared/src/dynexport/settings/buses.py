@@ -15,6 +15,10 @@ from dynexport.settings.source import Source
 LINE = {name: Serial.model_fields[name].default for name in ("baudrate", "parity", "stopbits")}
 FRAMING = Tcp.model_fields["framing"].default
 DEFAULT_UNIT = 1
+METER = ("meter",)
+SLOWEST_ROUND_S = 1.0
+METER_ROUND, INVERTER_ROUND = (140, 1), (240, 2)  # bytes on the line, both ways, and requests
+BITS_PER_BYTE, TURN_S = 10, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ def places(source: Source) -> list[Problem]:
         *_agreement(devices, source),
         *_names(devices, source),
         *_broadcast(devices, source),
+        *_pace(devices, source),
     ]
 
 
@@ -49,7 +54,7 @@ def _devices(source: Source) -> Iterator[Device]:
     inverters = source.data.get("inverters")
     listed = enumerate(inverters) if isinstance(inverters, list) else ()
     entries: list[tuple[Location, Any]] = [(("inverters", number), entry) for number, entry in listed]
-    for place, entry in [*entries, (("meter",), source.data.get("meter"))]:
+    for place, entry in [*entries, (METER, source.data.get("meter"))]:
         if isinstance(entry, dict) and (device := _device(place, entry)):
             yield device
 
@@ -67,11 +72,11 @@ def _device(place: Location, entry: dict[str, Any]) -> Device | None:
 
 
 def _units(devices: list[Device], source: Source) -> Iterator[Problem]:
-    """An inverter has its unit for itself; a meter may be a model in an inverter's own map (SolarEdge)."""
+    """An inverter has its unit for itself; a real meter may be a model in an inverter's own map (SolarEdge)."""
     first: dict[tuple[Any, ...], Device] = {}
     for device in devices:
         where = (device.bus, str(device.unit))
-        if device.place == ("meter",):
+        if device.place == METER and source.data.get("simulator") is None:
             continue
         if where in first:
             kind = "tcp" if device.kind == "tcp" else "serial port"
@@ -124,3 +129,23 @@ def _broadcast(devices: list[Device], source: Source) -> Iterator[Problem]:
         if device.unit == 0 and (device.kind == "serial" or device.settings["framing"] == "rtu"):
             message = "0 is for all devices of a serial bus, and none answers it"
             yield source.problem((*device.place, "unit"), message, hint="units on a bus are 1 to 247")
+
+
+def _pace(devices: list[Device], source: Source) -> Iterator[Problem]:
+    """Contract: readings once a second or faster; a slow line with many devices cannot."""
+    for bus in dict.fromkeys(device.bus for device in devices if device.kind == "serial"):
+        on_it = [device for device in devices if device.bus == bus]
+        baudrate = on_it[0].settings["baudrate"]
+        if not isinstance(baudrate, int) or baudrate <= 0:
+            continue
+        rounds = [METER_ROUND if device.place == METER else INVERTER_ROUND for device in on_it]
+        round_s = sum(size * BITS_PER_BYTE / baudrate + turns * TURN_S for size, turns in rounds)
+        if round_s > SLOWEST_ROUND_S:
+            yield source.problem(
+                (*on_it[0].place, "serial", "baudrate"),
+                f"reading all {len(on_it)} devices on this bus takes about {round_s:.1f} s: the times promised in "
+                f"docs/safety.md hold for {SLOWEST_ROUND_S:g} s or less",
+                value=str(baudrate),
+                hint="set the devices to a higher baudrate, or put them on two buses",
+                level="warning",
+            )
