@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 
 from dynexport.messages import ControlState
+from dynexport.modbus.inverter_values import InverterIdentity
+from dynexport.settings.models import SunSpecInverter
 from inverter_writer.acceptance import Accepted
 
 
@@ -34,6 +36,18 @@ class Device:
     def watts(self, percent: float) -> float:
         """The watts of a percentage."""
         return self.max_w * percent / 100.0
+
+
+def device_of(identity: InverterIdentity, settings: SunSpecInverter) -> Device:
+    """From what it says of itself, and what `site.yaml` says of it."""
+    return Device(
+        identity.max_w,
+        identity.resolution_pct,
+        settings.min_limit_pct,
+        settings.can_limit_to_zero,
+        identity.can_disconnect,
+        identity.chooses_revert,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ Percent = Annotated[float, Field(ge=0, le=NO_LIMIT_PCT, allow_inf_nan=False)]
 class Record:
     """What is remembered of one inverter's limit register, percents of its `max_w`.
 
-    `device` tells it from another one in its place. `ours`: the last value that we wrote; several while it is not
-    known which of them arrived. `found_pct`: a limit that was not ours, `adopted` once the owner let it be loosened.
+    `device` tells it from another one in its place, empty: unknown. `ours`: the last value that we wrote; several
+    while it is not known which of them arrived. `found_pct`: a limit that was not ours, `adopted` once the owner
+    let it be loosened.
     """
 
     device: str
@@ -38,14 +39,16 @@ def meet(record: Record | None, device: str, standing_pct: float, resolution_pct
     What is not ours is taken for the installer's. Of two that were found the tighter one stays until it is adopted,
     and no limit at all is no word from anybody once we have written there.
     """
-    if record is None or record.device != device:
+    if record is None or (record.device != device and record.device and device):
         record = Record(device)
+    elif not record.device:
+        record = replace(record, device=device)
     known = (*record.ours, *([record.found_pct] if record.found_pct is not None else []))
     if any(abs(standing_pct - value) < 0.5 * resolution_pct for value in known):
         return record
     limits = standing_pct < NO_LIMIT_PCT - 0.5 * resolution_pct
     if not record.ours:
-        return Record(device, found_pct=standing_pct if limits else None)
+        return Record(record.device, found_pct=standing_pct if limits else None)
     if not limits:
         return record
     return replace(record, found_pct=min(standing_pct, record.most_pct), adopted=False)

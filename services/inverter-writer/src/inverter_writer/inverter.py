@@ -13,7 +13,7 @@ from dynexport.modbus.inverter_values import ControlValues, InverterIdentity
 from dynexport.modbus.sunspec_inverter import SunSpecInverter
 from dynexport.settings.models import SunSpecInverter as InverterSettings
 from inverter_writer.acceptance import Accepted
-from inverter_writer.decision import Device, Wanted, first_contact, for_device, wanted
+from inverter_writer.decision import Device, Wanted, device_of, first_contact, for_device, wanted
 from inverter_writer.driver import InverterDevice
 from inverter_writer.handover import Handover
 from inverter_writer.pen import Pen
@@ -175,14 +175,7 @@ class InverterJob:
 
     def _identify(self, driver: InverterDevice) -> None:
         self.identity = identity = driver.identify()
-        self.device = Device(
-            identity.max_w,
-            identity.resolution_pct,
-            self.settings.min_limit_pct,
-            self.settings.can_limit_to_zero,
-            identity.can_disconnect,
-            identity.chooses_revert,
-        )
+        self.device = device_of(identity, self.settings)
         self._has_control = identity.control_model is not None
         self.fault = None if self._has_control else "it has no control model 704 or 123: it cannot be limited"
         self._report(Report(identity=identity))
@@ -284,7 +277,7 @@ class InverterJob:
         """A timer with a revert value is stopped by the last write: what is left must stay."""
         standing_pct = self.pen.written.percent if self.pen.written else None
         if self.rules.on_stop == "release":
-            self.pen.release(driver, device, mono)
+            self.pen.release(driver, device, mono, standing_pct)
         elif self.rules.on_stop == "failsafe":
             limits = [self.rules.share_w, *([self.applied_w] if self.applied_w is not None else [])]
             if self.accepted is not None:

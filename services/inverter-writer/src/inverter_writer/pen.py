@@ -54,12 +54,14 @@ class Pen:
         driver.write_connect(connect)
         self.connected = connect
 
-    def release(self, driver: InverterDevice, device: Device, mono: float) -> None:
+    def release(
+        self, driver: InverterDevice, device: Device, mono: float, standing_pct: float | None = None
+    ) -> None:
         """Take our limit out; where another one was found, put that back, adopted or not."""
         if self._found.found_pct is None:
             driver.release()
         else:
-            self.limit(driver, device, self._found.found_pct, mono, last=True)
+            self.limit(driver, device, self._found.found_pct, mono, standing_pct=standing_pct, last=True)
 
     def timed(self, device: Device) -> bool:
         """Whether the device goes to a limit of our choice when nobody refreshes it: 704, on volatile registers."""

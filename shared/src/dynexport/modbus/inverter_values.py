@@ -29,7 +29,9 @@ class InverterIdentity:
 
     @property
     def key(self) -> str:
-        """What tells this device from another one in its place."""
+        """What tells this device from another one in its place; empty where it gives no serial number."""
+        if not self.serial:
+            return ""
         return "|".join(part or "" for part in (self.manufacturer, self.model, self.serial))
 
 
