@@ -31,7 +31,7 @@ def absent(case: Case) -> Iterator[Figure]:
     """The services start without a broker, while the inverter runs at full power."""
     case.site.broker.send_signal(signal.SIGKILL)
     moment = case.site.start(CONTROL)
-    case.site.wait(20.0 if case.brief else 40.0)
+    case.site.wait(GONE_S)
     yield Figure("broker-absent", "failsafe_s", case.above_s(moment, FAILSAFE_W))
     case.site.broker.revive()
     yield Figure("broker-absent", "back_s", case.settle(timeout_s=BACK_WITHIN_S))

@@ -62,7 +62,7 @@ def meter_nonsense(case: Case) -> Iterator[Figure]:
     for kind in NONSENSE:
         case.fault(kind, METER)
         dropped = case.load(LOAD_LOW_W)
-        case.site.wait(12.0)
+        case.site.wait(11.0)
         worst_s = max(worst_s, case.over_s(dropped))
         case.fault("clear")
         case.load(LOAD_HIGH_W)

@@ -11,7 +11,7 @@ from dynexport import topics
 from dynexport.messages import Event, Mode
 
 NOTICED_WITHIN_S = 45.0
-DEAD_S, DEAD_BRIEFLY_S = 150.0, 30.0
+DEAD_S, DEAD_BRIEFLY_S = 150.0, 20.0
 BETWEEN_STEPS_S = 8.0
 
 
