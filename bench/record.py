@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from dynexport.sharing import PHASES
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The truth at one moment, watts."""
+    """The truth at one moment, watts; `phases_w` what each phase exports, empty with one phase."""
 
     mono: float
     export_w: float
     load_w: float
+    phases_w: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +73,7 @@ class Record:
                 Write(float(line["mono"]), str(line["write"]), float(line["pct"]), bool(line["ena"]))
             )
         else:
-            self.samples.append(Sample(float(line["mono"]), -float(line["site_w"]), float(line["load_w"])))
+            phases_w = tuple(-float(line[key]) for phase in PHASES if (key := f"site_{phase}_w") in line)
+            self.samples.append(
+                Sample(float(line["mono"]), -float(line["site_w"]), float(line["load_w"]), phases_w)
+            )
