@@ -21,10 +21,10 @@ up: .venv/.stamp ## every service that ./site.yaml needs, with their logs; Ctrl-
 
 test: .venv/.stamp-dev ## every test: first the fast ones, then those with real processes
 	$(BIN)/pytest -q -n 2 -m "not integration and not slow"
-	$(BIN)/pytest -q -n 4 --dist worksteal -m integration
+	$(BIN)/pytest -q -n 6 --dist loadgroup -m integration
 
 integration: .venv/.stamp-dev ## only the tests with a real broker and real processes
-	$(BIN)/pytest -q -n 4 --dist worksteal -m integration
+	$(BIN)/pytest -q -n 6 --dist loadgroup -m integration
 
 bench: .venv/.stamp-dev ## the closed-loop benchmark, up to 25 minutes (REPEATS=12 for a release)
 	$(BIN)/python -m bench --repeats $(REPEATS)
