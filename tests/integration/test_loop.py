@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from bench.stack import CLOCK, CONTROL, Stack, stack
+from bench.trouble.case import LIMIT_W, Case
 
 pytestmark = pytest.mark.integration
 
@@ -59,12 +60,12 @@ def test_a_limit_taken_back_lets_export_rise_again(site: Stack) -> None:
 
 
 def test_a_ten_line_publisher_stands_in_for_meter_reader() -> None:
-    with stack(export_limit_w=5000.0, load_w=3000.0) as site:
+    with stack(export_limit_w=LIMIT_W, load_w=3000.0) as site:
         site.start(["inverter_writer", "limit_engine"])
         mqtt = site.bus.mqtt
         stand_in = subprocess.Popen([sys.executable, "-c", TEN_LINES, str(mqtt.port), mqtt.root])
         try:
-            site.wait(15.0)
+            Case(site, LIMIT_W, brief=True).settle()
             settled = exports(site, 3.0)
             assert 4850 < sum(settled) / len(settled) < 5030
             site.limit(1500.0)
@@ -76,9 +77,9 @@ def test_a_ten_line_publisher_stands_in_for_meter_reader() -> None:
 
 
 def test_a_meter_behind_the_inverters_endpoint_is_read_by_the_writer() -> None:
-    with stack(export_limit_w=5000.0, load_w=3000.0, meter_behind=True) as site:
+    with stack(export_limit_w=LIMIT_W, load_w=3000.0, meter_behind=True) as site:
         site.start(CONTROL)
-        site.wait(15.0)
+        Case(site, LIMIT_W, brief=True).settle()
         settled = exports(site, 3.0)
         assert 4900 < sum(settled) / len(settled) < 5030
         site.limit(1500.0)
