@@ -61,13 +61,14 @@ def conform(
         if role is Role.WRITER and not passive:
             asked = _act(bus, ear, subject, parse_duration(ttl), rated, yes)
         CLOCK.sleep(began + parse_duration(for_) - CLOCK.mono())
-        stop_asked = _stop(ear, subject) if and_stop else None
-        ended = CLOCK.mono()
         kept = ear.stored()
+        stop_asked = _stop(ear, subject) if and_stop else None
+        left = ear.stored() if and_stop else kept
+        ended = CLOCK.mono()
         if bus.connection != 1:
             typer.echo("the connection to the broker was lost meanwhile: nothing can be judged", err=True)
             raise typer.Exit(2)
-    transcript = Transcript(subject, began, ended, tuple(ear.heard), kept, asked, stop_asked)
+    transcript = Transcript(subject, began, ended, tuple(ear.heard), kept, left, asked, stop_asked)
     _tell(subject, judge(transcript))
 
 

@@ -13,22 +13,22 @@ STORED_WITHIN_S = 1.0
 
 
 class Ear:
-    """Everything that comes on some topics, as it came; the oldest 10,000 messages."""
+    """Everything that comes on some topics, as it came: the first 10,000 messages."""
 
     def __init__(self, bus: MqttBus, names: Iterable[str]) -> None:
         self.heard: list[Heard] = []
+        self._copies: list[Heard] | None = None
         self._bus = bus
         self._names = tuple(names)
         self._listen()
 
     def stored(self) -> dict[str, bytes]:
-        """What the broker holds stored now; from here on nothing more is added to `heard`."""
-        before, self.heard = self.heard, []
+        """What the broker holds stored now: it sends every copy again to who subscribes again."""
+        self._copies = []
         self._listen()
         CLOCK.sleep(STORED_WITHIN_S)
-        found, self.heard = self.heard, before
-        self._names = ()
-        return {heard.topic: heard.payload for heard in found if heard.stored}
+        copies, self._copies = self._copies, None
+        return {heard.topic: heard.payload for heard in copies}
 
     def _listen(self) -> None:
         for name in self._names:
@@ -36,9 +36,10 @@ class Ear:
 
     def _hear(self, message: Overheard) -> None:
         """On the network's thread."""
-        if not self._names or len(self.heard) >= LONGEST_QUEUE:
-            return
         topic = message.path.removeprefix(f"{self._bus.root}/")
-        self.heard.append(
-            Heard(topic, message.payload, message.qos, message.stored, message.mono, message.wall)
-        )
+        heard = Heard(topic, message.payload, message.qos, message.stored, message.mono, message.wall)
+        copies = self._copies
+        if message.stored and copies is not None:
+            copies.append(heard)
+        elif len(self.heard) < LONGEST_QUEUE:
+            self.heard.append(heard)

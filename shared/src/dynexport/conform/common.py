@@ -41,12 +41,14 @@ def valid(topic: Topic) -> Check:
 
     def check(transcript: Transcript) -> Verdict:
         messages = _filled(transcript, topic)
-        for heard in messages:
-            if (why := _mistake(topic, heard.payload)) is not None:
-                return broken(f"{_shown(heard)}: {why}")
-        unknown = sorted({name for heard in messages for name in _unknown(topic, heard.payload)})
+        payloads = [heard.payload for heard in messages] or _standing(transcript, topic)
+        path = transcript.subject.path(topic)
+        for payload in payloads:
+            if (why := _mistake(topic, payload)) is not None:
+                return broken(f"{path} {_shown(payload)}: {why}")
+        unknown = sorted({name for payload in payloads for name in _unknown(topic, payload)})
         words = f"not in the contract, so ignored by all: {', '.join(unknown)}" if unknown else ""
-        return kept(words) if messages else unseen(NOTHING)
+        return kept(words) if payloads else unseen(NOTHING)
 
     return check
 
@@ -58,7 +60,7 @@ def versioned(topic: Topic) -> Check:
         messages = _filled(transcript, topic)
         for heard in messages:
             if _object(heard.payload).get("v") != 1:
-                return broken(f'{_shown(heard)}: put "v": 1 into it')
+                return broken(f'{_shown(heard.payload)}: put "v": 1 into it')
         return kept() if messages else unseen(NOTHING)
 
     return check
@@ -73,7 +75,7 @@ def stamped(topic: Topic, needed: Callable[[Transcript], bool] = lambda _: True)
         for heard, message in messages:
             if message.issued_at is None:
                 if needed(transcript):
-                    return broken(f"{_shown(heard)}: it has no issued_at")
+                    return broken(f"{_shown(heard.payload)}: it has no issued_at")
                 continue
             offset_s = (heard.wall - message.issued_at).total_seconds()
             if abs(offset_s) > MAX_SKEW_S:
@@ -156,7 +158,8 @@ def never_stored(topic: Topic) -> Check:
 
     def check(transcript: Transcript) -> Verdict:
         path = transcript.subject.path(topic)
-        if transcript.stored_at_end(topic) is not None or transcript.stored_at_start(topic) is not None:
+        copies = (transcript.stored_at_start(topic), transcript.stored(topic), transcript.stored_after(topic))
+        if any(copy is not None for copy in copies):
             return broken(
                 f"the broker holds a stored copy of {path}: publish without the retain flag, then take the "
                 f"copy away with `mosquitto_pub -r -n -t ROOT/{path}`"
@@ -170,8 +173,8 @@ def is_stored(topic: Topic) -> Check:
     """The broker holds the last live message."""
 
     def check(transcript: Transcript) -> Verdict:
-        path, live = transcript.subject.path(topic), transcript.live(topic)
-        stored = transcript.stored_at_end(topic)
+        path, live = transcript.subject.path(topic), transcript.running(topic)
+        stored = transcript.stored(topic)
         if not live and stored is None:
             return unseen(NOTHING)
         if live and not live[-1].payload:
@@ -250,6 +253,12 @@ def _filled(transcript: Transcript, topic: Topic) -> list[Heard]:
     return [heard for heard in transcript.live(topic) if heard.payload or topic is not topics.LIMIT]
 
 
+def _standing(transcript: Transcript, topic: Topic) -> list[bytes]:
+    """What was said before we came and still stands."""
+    stored = transcript.stored(topic)
+    return [] if stored is None else [stored]
+
+
 def _read(transcript: Transcript, topic: Topic) -> list[tuple[Heard, Any]]:
     return transcript.said(topic, topic.model or Message)
 
@@ -277,6 +286,6 @@ def _unknown(topic: Topic, payload: bytes) -> set[str]:
     return set(_object(payload)) - set((topic.model or Message).model_fields)
 
 
-def _shown(heard: Heard) -> str:
-    text = heard.payload[:80].decode(errors="replace")
-    return f"{heard.topic} {text}{'…' if len(heard.payload) > 80 else ''}"
+def _shown(payload: bytes) -> str:
+    text = payload[:80].decode(errors="replace")
+    return f"{text}{'…' if len(payload) > 80 else ''}"

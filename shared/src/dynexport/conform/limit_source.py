@@ -100,7 +100,7 @@ def withdraws(transcript: Transcript) -> Verdict:
     live = transcript.live(LIMIT)
     if not any(not heard.payload for heard in live):
         return unseen("it took nothing back meanwhile")
-    if not live[-1].payload and transcript.stored_at_end(LIMIT) is not None:
+    if not live[-1].payload and transcript.stored_after(LIMIT) is not None:
         return broken(
             "the empty payload was sent without the retain flag: the broker still holds the last limit"
         )
@@ -109,7 +109,7 @@ def withdraws(transcript: Transcript) -> Verdict:
 
 def stored_with_stamp(transcript: Transcript) -> Verdict:
     """A stored copy can be aged by `issued_at` alone."""
-    payload = transcript.stored_at_end(LIMIT)
+    payload = transcript.stored(LIMIT)
     if payload is None:
         return unseen("the broker holds no copy")
     limit = decoded(Limit, payload)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -71,13 +70,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Everything heard from `began` to `ended` (monotonic), and what the broker holds stored at the end."""
+    """Everything heard from `began` to `ended` (monotonic), and what the broker holds stored.
+
+    `kept` while the program runs, `left` after it was stopped; without a stop the two are one.
+    """
 
     subject: Subject
     began: float
     ended: float
     heard: tuple[Heard, ...]
-    kept: Mapping[str, bytes] = MappingProxyType({})
+    kept: Mapping[str, bytes] = field(default_factory=dict)
+    left: Mapping[str, bytes] = field(default_factory=dict)
     asked: tuple[Asked, ...] = ()
     stop_asked: float | None = None
 
@@ -104,9 +107,16 @@ class Transcript:
         found = [heard for heard in self.heard if heard.stored and self.subject.owns(topic, heard.topic)]
         return found[0].payload if found else None
 
-    def stored_at_end(self, topic: Topic) -> bytes | None:
-        """The stored copy that the broker has for whoever comes next."""
-        found = [payload for path, payload in self.kept.items() if self.subject.owns(topic, path)]
+    def stored(self, topic: Topic) -> bytes | None:
+        """The stored copy that the broker has for whoever comes while the program runs."""
+        return self._first(topic, self.kept)
+
+    def stored_after(self, topic: Topic) -> bytes | None:
+        """The one that it has after all."""
+        return self._first(topic, self.left)
+
+    def _first(self, topic: Topic, copies: Mapping[str, bytes]) -> bytes | None:
+        found = [payload for path, payload in copies.items() if self.subject.owns(topic, path)]
         return found[0] if found else None
 
     def probe(self, name: str) -> Asked | None:

@@ -52,7 +52,7 @@ def applies_no_more(transcript: Transcript) -> Verdict:
 
 def says_what_happens_when_it_dies(transcript: Transcript) -> Verdict:
     """`hardware_fallback` is stated, and `chosen_w` with its watts and seconds."""
-    payload = transcript.stored_at_end(INVERTER_CAPABILITY)
+    payload = transcript.stored(INVERTER_CAPABILITY)
     capability = decoded(InverterCapability, payload) if payload else None
     if capability is None:
         return unseen("no capability is stored")
@@ -67,7 +67,7 @@ def says_what_happens_when_it_dies(transcript: Transcript) -> Verdict:
 def has_capability(transcript: Transcript) -> Verdict:
     """Said live, or stored before we came."""
     path = transcript.subject.path(INVERTER_CAPABILITY)
-    if transcript.stored_at_end(INVERTER_CAPABILITY) or transcript.live(INVERTER_CAPABILITY):
+    if transcript.stored(INVERTER_CAPABILITY) or transcript.live(INVERTER_CAPABILITY):
         return kept()
     return broken(f"nothing on {path}: publish it, stored, at start and on change")
 
