@@ -38,7 +38,7 @@ def applies_no_more(transcript: Transcript) -> Verdict:
     said = transcript.said(INVERTER_CONTROL, InverterControl)
     ends = [*(heard.mono for heard, _ in said[1:]), transcript.until]
     seen = 0
-    for (heard, control), end in zip(said, ends, strict=True):
+    for (heard, control), end in zip(said, ends, strict=False):
         if control.requested_w is None or control.applied_w is None:
             continue
         seen += 1
