@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,12 +72,14 @@ class Bench:
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(
-        self, *command: str | Path, stdin: int | None = None, **environment: str
+        self, *command: str | Path, feeds: bool = False, env: Mapping[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
-        words = [str(word) for word in command]
-        variables = {**os.environ, **self.environment(), **environment}
+        """Start a program; `feeds` opens its input for `feed`."""
         process = subprocess.Popen(
-            words, stdin=stdin or subprocess.DEVNULL, env=variables, start_new_session=True
+            [str(word) for word in command],
+            stdin=subprocess.PIPE if feeds else subprocess.DEVNULL,
+            env={**os.environ, **self.environment(), **(env or {})},
+            start_new_session=True,
         )
         self.started.append(process)
         return process

@@ -48,9 +48,9 @@ def start_all(
 ) -> None:
     limit_file = running.folder / "limit.txt"
     limit_file.write_text("1500\n")
-    feed(running.start(*map(str, reader), stdin=subprocess.PIPE), b"-1480.5\n", 0.5)
-    running.start(*map(str, limits), SOURCE="mine", LIMIT_FILE=str(limit_file))
-    running.start(*map(str, writer), **device(running.folder))
+    feed(running.start(*map(str, reader), feeds=True), b"-1480.5\n", 0.5)
+    running.start(*map(str, limits), env={"SOURCE": "mine", "LIMIT_FILE": str(limit_file)})
+    running.start(*map(str, writer), env=device(running.folder))
     CLOCK.sleep(3.0)
 
 
@@ -170,9 +170,9 @@ def test_a_stand_in_reader_and_a_stand_in_limit_source_drive_the_real_stack() ->
         limit_file = site.directory / "limit.txt"
         root = {"DYNEXPORT_ROOT": site.bus.root}
         try:
-            reader = running.start(sys.executable, python / "reader.py", stdin=subprocess.PIPE, **root)
+            reader = running.start(sys.executable, python / "reader.py", feeds=True, env=root)
             source = {"SOURCE": "tariff", "LIMIT_FILE": str(limit_file)}
-            running.start(sys.executable, python / "limit_source.py", **source, **root)
+            running.start(sys.executable, python / "limit_source.py", env={**source, **root})
             beside = tell_the_truth(reader, site)
             site.wait(15.0)
             assert 4850 < mean_export_w(site, 3.0) < 5030

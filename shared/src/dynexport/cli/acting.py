@@ -13,7 +13,7 @@ from dynexport.cli.connect import CLOCK
 from dynexport.cli.ear import Ear
 from dynexport.conform.probes import LOOSE, SAFE, Step, Voice, script
 from dynexport.conform.transcript import Asked, Subject, decoded
-from dynexport.messages import InverterCapability, InverterControl
+from dynexport.messages import ControlState, InverterCapability, InverterControl
 
 REPEAT_S = 1.0
 LOOK_S = 0.1
@@ -86,7 +86,7 @@ def _await(step: Step, ear: Ear, subject: Subject, target_w: float, again: Calla
         CLOCK.sleep(LOOK_S)
         if not step.until_obeyed:
             continue
-        if _requested(ear, subject) == target_w:
+        if _follows(ear, subject, target_w, end - step.seconds):
             CLOCK.sleep(REPEAT_S)
             return
         if CLOCK.mono() - spoke >= REPEAT_S:
@@ -94,10 +94,11 @@ def _await(step: Step, ear: Ear, subject: Subject, target_w: float, again: Calla
             spoke = CLOCK.mono()
 
 
-def _requested(ear: Ear, subject: Subject) -> float | None:
+def _follows(ear: Ear, subject: Subject, target_w: float, since: float) -> bool:
+    """Whether its last control of that time says that it follows the target."""
     path = subject.path(topics.INVERTER_CONTROL)
-    for heard in reversed(ear.heard):
-        if heard.topic == path:
-            control = decoded(InverterControl, heard.payload)
-            return control.requested_w if control else None
-    return None
+    said = [heard for heard in ear.heard if heard.topic == path and not heard.stored and heard.mono > since]
+    control = decoded(InverterControl, said[-1].payload) if said else None
+    if control is None or control.state is ControlState.FAILSAFE:
+        return False
+    return control.requested_w == target_w

@@ -26,7 +26,9 @@ def _gaps(transcript: Transcript) -> list[tuple[float, Limit]]:
     """After each statement: how long nothing else came, up to the end."""
     live = transcript.running(LIMIT)
     ends = [*(heard.mono for heard in live[1:]), transcript.until]
-    pairs = [(end - heard.mono, decoded(Limit, heard.payload)) for heard, end in zip(live, ends, strict=False)]
+    pairs = [
+        (end - heard.mono, decoded(Limit, heard.payload)) for heard, end in zip(live, ends, strict=False)
+    ]
     return [(gap_s, limit) for gap_s, limit in pairs if limit is not None]
 
 

@@ -40,6 +40,8 @@ def _obeyed(transcript: Transcript, asked: Asked) -> bool:
     if not controls:
         return False
     last, slack_w = controls[-1][1], _slack_w(asked)
+    if last.state in (ControlState.FAILSAFE, ControlState.FAULT):
+        return False
     if last.requested_w is None or abs(last.requested_w - asked.target_w) > slack_w:
         return False
     return last.applied_w is None or last.applied_w <= asked.target_w + slack_w

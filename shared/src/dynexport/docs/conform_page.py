@@ -10,8 +10,8 @@ HEAD = """\
 
 # What `dynexport conform` checks
 
-It listens to any program on a broker and names each rule of the contract that the program breaks, with what was seen. Use
-it before a program of your own takes the place of one of the services: [examples/](../examples/README.md).
+It listens to any program on a broker and names each rule of the contract that the program breaks, with what was seen.
+Use it before a program of your own takes the place of one of the services: [examples/](../examples/README.md).
 
 ```sh
 dynexport conform reader --host localhost
@@ -20,15 +20,21 @@ dynexport conform writer --inverter roof --host localhost     # acts as the engi
 dynexport conform engine --host localhost
 ```
 
-Without `--host` the broker of `site.yaml` is used. `--service NAME --and-stop` judges coming and going too: at the end it asks you to
-stop the program. Exit code 0: no rule was broken; 1: at least one was, or there is no broker; 2: it could not be judged. A rule is `unseen` when
-nothing was heard by which to judge it.
+Without `--host` the broker of `site.yaml` is used. `--service NAME --and-stop` judges coming and going too: at the end
+it asks you to stop the program. A rule is `unseen` when nothing was heard by which to judge it.
 
-A writer is judged by what it makes of setpoints, so `conform` acts as the engine for about a minute: stop limit-engine before (it refuses
-beside one), or only listen with `--passive`. No valid setpoint is above 30 % of the rating; those that a writer has to drop ask for 60 %.
-A broker with access rules needs a user that may write `setpoint/ID` for that.
+| exit code | what it means |
+| --- | --- |
+| 0 | no rule was broken |
+| 1 | at least one was, or no broker answered |
+| 2 | nothing could be judged: an option is missing, an engine speaks, the connection was lost |
 
-What no rule forbids is allowed, unknown fields too.
+A writer is judged by what it makes of setpoints, so `conform` acts as the engine for about a minute: stop limit-engine
+before (it refuses beside one), or only listen with `--passive`. No valid setpoint is above 30 % of the rating; those
+that a writer has to drop ask for 60 %. A broker with access rules needs a user that may write `setpoint/ID` for that.
+
+It needs a broker that hands on QoS and stored copies as MQTT says, such as Mosquitto. What no rule forbids is allowed,
+unknown fields too.
 """
 TITLES = {
     Role.READER: "A reader of the site meter",
