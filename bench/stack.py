@@ -103,11 +103,15 @@ def site(
     count: int = 1,
     export_limit_w: float = 1500.0,
     meter_behind: bool = False,
+    feeds: Sequence[str] = (),
+    phase_limit_w: float | None = None,
+    batteries: Sequence[dict[str, Any]] = (),
     **simulator: Any,
 ) -> dict[str, Any]:
     """`site.yaml` of the plant of control.md: ratings that sum to 10 kW, polls of 0.2 s, script-driven sun.
 
-    With `meter_behind` the meter shares the first inverter's endpoint.
+    With `meter_behind` the meter shares the first inverter's endpoint. With `feeds`, the phase of each inverter, the
+    site has three phases.
     """
     inverters: list[dict[str, Any]] = [
         {
@@ -117,15 +121,22 @@ def site(
             "unit": 1,
             "rated_w": 10_000 / count,
             "poll_s": 0.2,
+            **({"phase": feeds[index]} if feeds else {}),
         }
         for index in range(count)
     ]
     return {
-        "site": {"name": "Bench", "time_zone": "Australia/Adelaide", "clock": "trusted"},
+        "site": {
+            "name": "Bench",
+            "time_zone": "Australia/Adelaide",
+            "clock": "trusted",
+            "phases": 3 if feeds else 1,
+        },
         "mqtt": {"host": mqtt.host, "port": mqtt.port, "root": mqtt.root},
         "agreement": {
             "export_limit_w": export_limit_w,
             "failsafe_export_limit_w": min(1500.0, export_limit_w),
+            "export_limit_per_phase_w": phase_limit_w,
         },
         "meter": {
             "driver": "sunspec",
@@ -134,6 +145,7 @@ def site(
             "poll_s": 0.2,
         },
         "inverters": inverters,
+        "batteries": list(batteries),
         "sources": {"manual": {"kind": "preference"}, "tariff": {"kind": "preference"}},
         "control": {"enabled": True},
         "simulator": {"sun": "script", "load_w": 5000, **simulator},

@@ -23,7 +23,7 @@ import paho.mqtt.client as mqtt
 
 ROOT = os.environ.get("DYNEXPORT_ROOT", "dynexport")
 SOURCE = os.environ.get("SOURCE", "mine")
-NAME = os.environ.get("SERVICE", f"my-{SOURCE}-limits")
+NAME = os.environ.get("SERVICE", SOURCE)
 FILE = Path(os.environ.get("LIMIT_FILE", "limit.txt"))
 MAX_AGE_S = float(os.environ.get("MAX_AGE_S", "3600"))
 AVAILABILITY = f"{ROOT}/service/{NAME}/availability"

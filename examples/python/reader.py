@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import paho.mqtt.client as mqtt
 
 ROOT = os.environ.get("DYNEXPORT_ROOT", "dynexport")
-NAME = os.environ.get("SERVICE", "my-meter-reader")
+NAME = os.environ.get("SERVICE", "meter-reader")  # whose place it takes; the broker drops one of two
 LOCATION = os.environ.get("METER_LOCATION", "feed_in")  # or "consumption": the same as in site.yaml
 AVAILABILITY = f"{ROOT}/service/{NAME}/availability"
 

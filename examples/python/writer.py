@@ -25,7 +25,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 ROOT = os.environ.get("DYNEXPORT_ROOT", "dynexport")
 INVERTER = os.environ.get("INVERTER", "roof")
-NAME = os.environ.get("SERVICE", "my-inverter-writer")
+NAME = os.environ.get("SERVICE", "inverter-writer")  # whose place it takes; the broker drops one of two
 RATED_W, FAILSAFE_W = float(os.environ["RATED_W"]), float(os.environ["FAILSAFE_W"])
 READ, LIMIT = shlex.split(os.environ["READ"]), shlex.split(os.environ["LIMIT"])
 AVAILABILITY = f"{ROOT}/service/{NAME}/availability"

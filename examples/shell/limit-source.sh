@@ -12,7 +12,7 @@
 set -u
 export LC_ALL=C
 root=${DYNEXPORT_ROOT:-dynexport} source=${SOURCE:-mine} file=${LIMIT_FILE:-limit.txt} max_age=${MAX_AGE_S:-3600}
-service=${SERVICE:-my-$source-limits}
+service=${SERVICE:-$source}
 availability=$root/service/$service/availability
 broker=(-V mqttv5 -h "${MQTT_HOST:-localhost}" -p "${MQTT_PORT:-1883}")
 [ -z "${MQTT_USER:-}" ] || broker+=(-u "$MQTT_USER" -P "${MQTT_PASSWORD:-}")

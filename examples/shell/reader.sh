@@ -5,7 +5,7 @@
 # silent it is silent too. Needs mosquitto_pub. MQTT_HOST, MQTT_PORT, MQTT_USER, MQTT_PASSWORD say where the broker is.
 set -u
 export LC_ALL=C
-root=${DYNEXPORT_ROOT:-dynexport} service=${SERVICE:-my-meter-reader} location=${METER_LOCATION:-feed_in}
+root=${DYNEXPORT_ROOT:-dynexport} service=${SERVICE:-meter-reader} location=${METER_LOCATION:-feed_in}
 availability=$root/service/$service/availability
 broker=(-V mqttv5 -h "${MQTT_HOST:-localhost}" -p "${MQTT_PORT:-1883}")
 [ -z "${MQTT_USER:-}" ] || broker+=(-u "$MQTT_USER" -P "${MQTT_PASSWORD:-}")

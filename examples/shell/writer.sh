@@ -9,7 +9,7 @@
 # Needs mosquitto_sub, mosquitto_pub and jq. MQTT_HOST, MQTT_PORT, MQTT_USER, MQTT_PASSWORD say where the broker is.
 set -u
 export LC_ALL=C
-root=${DYNEXPORT_ROOT:-dynexport} inverter=${INVERTER:-roof} service=${SERVICE:-my-inverter-writer}
+root=${DYNEXPORT_ROOT:-dynexport} inverter=${INVERTER:-roof} service=${SERVICE:-inverter-writer}
 rated=$RATED_W failsafe=$FAILSAFE_W lease=1500 longest_ttl=1500 # hundredths of a second
 availability=$root/service/$service/availability topic=$root/inverter/$inverter
 broker=(-V mqttv5 -h "${MQTT_HOST:-localhost}" -p "${MQTT_PORT:-1883}")

@@ -21,10 +21,10 @@ from .programs import EXAMPLES, INVERTER_W, Bench, bench, conform, device, feed,
 
 pytestmark = pytest.mark.integration
 
-READER = ("reader", "--service", "my-meter-reader", "--for", "44s")
+READER = ("reader", "--service", "meter-reader", "--for", "44s")
 LIMITS = ("limit-source", "--for", "44s", "--source")
 WRITER = (
-    "writer", "--inverter", "roof", "--service", "my-inverter-writer", "--ttl", "4s", "--yes", "--for", "44s",
+    "writer", "--inverter", "roof", "--service", "inverter-writer", "--ttl", "4s", "--yes", "--for", "44s",
 )  # fmt: skip
 ALL_KEPT = [
     (0, ["next: let it take the original's place: `dynexport up --without NAME`, see examples/README.md\n"])
@@ -32,12 +32,12 @@ ALL_KEPT = [
 
 
 def judged(
-    running: Bench, source: str, service: str, stop: Callable[[], None] | None = None
+    running: Bench, source: str, stop: Callable[[], None] | None = None
 ) -> list[tuple[int, list[str]]]:
     """A reader, a limit source and a writer, all at once."""
     judges = [
         conform(running.broker, *READER),
-        conform(running.broker, *LIMITS, source, "--service", service),
+        conform(running.broker, *LIMITS, source, "--service", source),
         conform(running.broker, *WRITER),
     ]
     return verdicts(judges, stop or running.stop)
@@ -61,7 +61,7 @@ def test_the_python_stand_ins_keep_every_rule() -> None:
             running,
             *([sys.executable, python / name] for name in ("reader.py", "limit_source.py", "writer.py")),
         )
-        assert judged(running, "mine", "my-mine-limits") == ALL_KEPT * 3
+        assert judged(running, "mine") == ALL_KEPT * 3
         assert int((running.folder / "state").read_text()) <= 1500, "a writer that stops leaves a safe limit"
 
 
@@ -72,7 +72,7 @@ def test_the_shell_stand_ins_keep_every_rule() -> None:
     shell = EXAMPLES / "shell"
     with bench() as running:
         start_all(running, *([shell / name] for name in ("reader.sh", "limit-source.sh", "writer.sh")))
-        assert judged(running, "mine", "my-mine-limits") == ALL_KEPT * 3
+        assert judged(running, "mine") == ALL_KEPT * 3
         assert int((running.folder / "state").read_text()) <= 1500, "a writer that stops leaves a safe limit"
 
 
@@ -90,7 +90,7 @@ def test_the_node_red_flows_keep_every_rule() -> None:
 
         try:
             CLOCK.sleep(8.0)
-            assert judged(running, "home", "my-home-limits", stop) == ALL_KEPT * 3
+            assert judged(running, "home", stop) == ALL_KEPT * 3
         finally:
             home.close()
 

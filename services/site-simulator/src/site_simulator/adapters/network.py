@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
+from dynexport.sharing import PHASES
 from site_simulator.adapters.server import ModbusServer
 from site_simulator.devices import Device, InverterDevice, MeterDevice
 from site_simulator.world import METER, World, meter_place
@@ -116,6 +117,7 @@ class Network(threading.Thread):
             else:
                 await server.open()
         plant = self.world.plant
+        phases = {f"site_{phase}_w": power_w for phase, power_w in zip(PHASES, plant.phases_w, strict=False)}
         self.truth = {
             "hour": round(self.world.hour, 3),
             "site_w": round(plant.site_w, 1),
@@ -123,6 +125,7 @@ class Network(threading.Thread):
             "load_w": round(plant.load_w, 1),
             "generation_w": round(plant.generation_w, 1),
             "available_w": round(sum(inverter.available_w for inverter in plant.inverters), 1),
+            **{name: round(power_w, 1) for name, power_w in phases.items()},
         }
         self._write_line(
             {
@@ -130,6 +133,7 @@ class Network(threading.Thread):
                 "site_w": plant.site_w,
                 "load_w": plant.load_w,
                 "generation_w": plant.generation_w,
+                **phases,
             }
         )
 
