@@ -8,10 +8,19 @@ from importlib.metadata import EntryPoint, entry_points
 import typer
 
 from dynexport import __version__
-from dynexport.cli import access, owner, running
+from dynexport.cli import access, conform, owner, running
 
 GROUP = "dynexport.verbs"
-OWN = (running.demo, running.up, owner.watch, owner.limit, owner.check, owner.enable, access.init)
+OWN = (
+    running.demo,
+    running.up,
+    owner.watch,
+    owner.limit,
+    owner.check,
+    owner.enable,
+    access.init,
+    conform.conform,
+)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
