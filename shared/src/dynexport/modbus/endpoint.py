@@ -35,6 +35,10 @@ class Unreachable(ModbusError):
     """No connection, a reset, or no answer in time."""
 
 
+class NoConnection(Unreachable):
+    """Nobody listens there."""
+
+
 class BadAnswer(ModbusError):
     """An answer that does not fit the question; the connection was closed."""
 
@@ -127,7 +131,7 @@ class Endpoint:
     def _once(self, what: str, request: Callable[[], ModbusPDU]) -> ModbusPDU:
         try:
             if not self._client.connected and not self._client.connect():  # type: ignore[no-untyped-call]
-                raise Unreachable(f"{what}: no connection")
+                raise NoConnection(f"{what}: no connection")
             return request()
         except TimeoutError as error:
             self.close()
