@@ -9,6 +9,7 @@ import typer
 
 from dynexport import __version__
 from dynexport.cli import owner, running, scanning
+from dynexport.cli.setup.verb import setup
 
 GROUP = "dynexport.verbs"
 
@@ -24,6 +25,7 @@ def version() -> None:
 
 OWN = (
     version,
+    setup,
     running.demo,
     running.up,
     owner.watch,

@@ -42,15 +42,15 @@ def scan(
 ) -> None:
     """Find SunSpec inverters and meters on the network; reads only, and leaves alone what a service owns."""
     targets, ports = _targets(hosts or []), list(dict.fromkeys([USUAL_PORT, *(port or [])]))
-    owned = _owned(config)
+    taken = owned(config)
     left_alone = {
         place: name
         for host in targets
         for number in ports
-        if (name := owned.owner(place := TcpAddress(host, number)))
+        if (name := taken.owner(place := TcpAddress(host, number)))
     }
     for place, name in left_alone.items():
-        typer.echo(f"{place} is left alone: {name} {owned.verb} it")
+        typer.echo(f"{place} is left alone: {name} {taken.verb} it")
     count = len(targets) * len(ports) - len(left_alone)
     typer.echo(f"looking at {count} endpoint{'' if count == 1 else 's'}")
     devices = search(
@@ -87,7 +87,7 @@ def _targets(given: Sequence[str]) -> list[str]:
     return hosts
 
 
-def _owned(config: Path | None) -> Owners:
+def owned(config: Path | None) -> Owners:
     """Who owns what now. Where the broker cannot be asked, every endpoint of site.yaml counts as owned."""
     if not find(config, os.environ).exists():
         return Owners({}, frozenset())
