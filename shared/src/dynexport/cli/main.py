@@ -9,6 +9,7 @@ import typer
 
 from dynexport import __version__
 from dynexport.cli import owner, running, scanning
+from dynexport.cli.doctor.verb import doctor
 from dynexport.cli.setup.verb import setup
 
 GROUP = "dynexport.verbs"
@@ -33,6 +34,7 @@ OWN = (
     owner.check,
     owner.enable,
     scanning.scan,
+    doctor,
 )
 
 
