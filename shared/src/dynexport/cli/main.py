@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 import typer
 
 from dynexport import __version__
-from dynexport.cli import owner, running, scanning
+from dynexport.cli import access, owner, running, scanning
 from dynexport.cli.doctor.verb import doctor
 from dynexport.cli.setup.verb import setup
 
@@ -27,6 +27,7 @@ def version() -> None:
 OWN = (
     version,
     setup,
+    access.init,
     running.demo,
     running.up,
     owner.watch,
@@ -52,6 +53,7 @@ def application() -> typer.Typer:
     app.callback()(root)
     for verb in OWN:
         app.command()(verb)
+    app.add_typer(access.user, name="user")
     for entry in sorted(entry_points(group=GROUP), key=lambda found: found.name):
         add(app, entry)
     return app
