@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from dynexport.broker import RunningBroker, free_port, start_broker
+from dynexport.access import as_user, environment, prepare
+from dynexport.broker import RunningBroker, free_port, mosquitto, start_broker
 from dynexport.bus import MqttBus
 from dynexport.clock import SystemClock
 from dynexport.ports import RawReceived
 from dynexport.settings.models import MqttSection
-from dynexport.testing.builders import SITE
+from dynexport.testing.builders import SITE, site
 
 CLOCK = SystemClock()
 
@@ -58,11 +59,14 @@ class Stack:
         YAML().dump(self.site, self.config)
 
     def start(self, *modules: str) -> None:
-        environment = {**os.environ, "DYNEXPORT_CONFIG": str(self.config)}
         for module in modules:
+            login = environment(self.directory / "access", module.replace("_", "-"))
             log = (self.directory / f"{module}.log").open("ab")
             self.processes[module] = subprocess.Popen(
-                [sys.executable, "-m", module], env=environment, stdout=log, stderr=subprocess.STDOUT
+                [sys.executable, "-m", module],
+                env={**os.environ, "DYNEXPORT_CONFIG": str(self.config), **login},
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
 
     def stop(self, *modules: str) -> None:
@@ -86,7 +90,8 @@ class Stack:
 
     def wait_for(self, topic: str, within_s: float = 30.0) -> bytes:
         """The first message on a topic below the root."""
-        bus = MqttBus(MqttSection(host=self.broker.host, port=self.broker.port), "waiting", clock=CLOCK)
+        section = MqttSection(host=self.broker.host, port=self.broker.port)
+        bus = MqttBus(as_user(section, self.directory / "access", "observer"), "waiting", clock=CLOCK)
         bus.subscribe_raw(f"dynexport/{topic}")
         bus.start()
         try:
@@ -117,6 +122,37 @@ class Stack:
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Stack]:
     with start_broker(tmp_path) as broker:
+        made = Stack(tmp_path, broker)
+        made.write()
+        try:
+            yield made
+        finally:
+            made.stop()
+
+
+SECURED = """\
+listener {port} 127.0.0.1
+allow_anonymous false
+password_file {folder}/passwd
+acl_file {folder}/acl
+persistence false
+log_dest stderr
+user {user}
+"""
+
+
+@pytest.fixture
+def secured(tmp_path: Path) -> Iterator[Stack]:
+    """As `stack`, on a broker with our users and our access list."""
+    program = mosquitto()
+    if program is None:
+        pytest.skip("mosquitto is not installed: `sudo apt install mosquitto`")
+    port, config = free_port(), tmp_path / "mosquitto.conf"
+    prepare(tmp_path / "access", site(mqtt={"host": "127.0.0.1", "port": port}))
+    user = "root" if os.geteuid() == 0 else "mosquitto"
+    folder = tmp_path / "access" / "mosquitto"
+    config.write_text(SECURED.format(port=port, folder=folder, user=user))
+    with RunningBroker("mosquitto", port, [program, "-c", str(config)], tmp_path / "broker.log") as broker:
         made = Stack(tmp_path, broker)
         made.write()
         try:

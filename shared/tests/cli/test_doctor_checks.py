@@ -10,6 +10,7 @@ import pytest
 
 from dynexport import messages as m
 from dynexport import topics
+from dynexport.access import prepare
 from dynexport.cli.doctor import devices, local, services
 from dynexport.cli.doctor.evidence import Evidence, evidence
 from dynexport.cli.doctor.finding import Finding, Verdict, exit_code
@@ -269,22 +270,37 @@ def test_an_obligation_that_is_silent_is_told() -> None:
 def test_a_secret_that_everybody_may_read_is_wrong(tmp_path: Path) -> None:
     shape = site(mqtt={"host": "127.0.0.1", "username": "owner", "password_file": "owner.txt"})
     secret, path = tmp_path / "owner.txt", tmp_path / "site.yaml"
+    tmp_path.chmod(0o755)
     secret.write_text("x")
     secret.chmod(0o644)
-    (found,) = local.secrets(path, shape)
+    (found,) = local.secrets(path, shape, tmp_path / "access")
     assert found.verdict is Verdict.WRONG
     assert "chmod 600" in found.advice
     secret.chmod(0o600)
-    assert verdicts(local.secrets(path, shape)) == {Verdict.OK}
+    assert verdicts(local.secrets(path, shape, tmp_path / "access")) == {Verdict.OK}
 
 
 def test_a_password_in_site_yaml_makes_site_yaml_a_secret(tmp_path: Path) -> None:
     shape, path = site(mqtt={"username": "owner", "password": "x"}), tmp_path / "site.yaml"
+    tmp_path.chmod(0o755)
     path.write_text("x")
     path.chmod(0o644)
-    assert verdicts(local.secrets(path, shape)) == {Verdict.WRONG}
+    assert verdicts(local.secrets(path, shape, tmp_path / "access")) == {Verdict.WRONG}
     path.chmod(0o600)
-    assert verdicts(local.secrets(path, shape)) == {Verdict.OK}
+    assert verdicts(local.secrets(path, shape, tmp_path / "access")) == {Verdict.OK}
+
+
+def test_the_brokers_users_are_secrets_too_and_its_access_list_must_be_this_versions(tmp_path: Path) -> None:
+    folder = tmp_path / "access"
+    assert local.acl(site(), folder) == []
+    prepare(folder, site())
+    assert verdicts(local.secrets(tmp_path / "site.yaml", site(), folder)) == {Verdict.OK}
+    assert verdicts(local.acl(site(), folder)) == {Verdict.OK}
+    (folder / "mosquitto" / "acl").write_text("user nobody\n")
+    assert "dynexport init" in the(local.acl(site(), folder), Verdict.DOUBT).advice
+    (folder / "secrets").chmod(0o755)
+    (folder / "secrets" / "owner").chmod(0o644)
+    assert verdicts(local.secrets(tmp_path / "site.yaml", site(), folder)) == {Verdict.WRONG}
 
 
 def test_a_clock_that_cannot_be_trusted_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:

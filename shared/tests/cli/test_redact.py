@@ -63,7 +63,7 @@ def test_a_longer_secret_goes_before_a_shorter_one_that_it_holds() -> None:
 
 def test_one_host_has_one_name_throughout() -> None:
     redact = Redactor([], ["inverter.lan", "meter.lan"], [])
-    assert redact.text("inverter.lan meter.lan inverter.lan") == "<host 1> <host 2> <host 1>"
+    assert redact.text("inverter.lan meter.lan inverter.lan") == "<name 1> <name 2> <name 1>"
 
 
 def test_serial_numbers_are_shortened_also_where_they_stand_in_a_sentence() -> None:
@@ -82,6 +82,6 @@ def test_settings_environment_and_files_give_the_secrets(tmp_path: Path) -> None
         settings, tmp_path, {"DYNEXPORT__MQTT__PASSWORD": "from-env", "MY_TOKEN": "other"}, ["SN123456"]
     )
     said = redact.text("from-a-file from-settings from-env other broker.lan SN123456")
-    assert said.startswith("*** *** *** *** <host ")
+    assert said.startswith("*** *** *** *** <name ")
     assert said.endswith("> …56")
     assert "lan" not in said

@@ -75,6 +75,15 @@ def test_a_file_of_answers_becomes_a_site_yaml_that_check_accepts_as_written(
     assert checked.exit_code == 0, checked.output
 
 
+def test_the_answers_in_the_documentation_become_a_site(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "setup.md").read_text()
+    file = tmp_path / "answers.yaml"
+    file.write_text(page.partition("```yaml\n")[2].partition("```")[0])
+    done = setup(tmp_path, "--answers", str(file))
+    assert done.exit_code == 0, done.output
+    assert load(tmp_path / "site.yaml", {}).uncontrolled[0].id == "old-roof"
+
+
 def test_an_obligation_without_a_service_that_hears_it_is_said(tmp_path: Path) -> None:
     done = setup(tmp_path, "--answers", str(answered(tmp_path, FARM)))
     assert "its fallback counts all the time" in done.output
@@ -166,6 +175,33 @@ def test_the_same_answers_again_change_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "site.yaml").read_text() == before
 
 
+def test_the_brokers_users_and_access_list_are_made_and_stay(tmp_path: Path) -> None:
+    answers = str(answered(tmp_path, TOWN))
+    assert "users are made for" in setup(tmp_path, "--answers", answers).output
+    secret = tmp_path / "access" / "secrets" / "owner"
+    password = secret.read_text()
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert "user limit-engine" in (tmp_path / "access" / "mosquitto" / "acl").read_text()
+    assert "there already" in setup(tmp_path, "--force", "--answers", answers).output
+    assert secret.read_text() == password
+    assert password not in (tmp_path / "site.yaml").read_text()
+
+
+def test_a_broker_that_somebody_else_runs_gets_no_users_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("hunter2")
+    mqtt = {"host": "nas", "username": "me", "password_file": "mine.txt"}
+    assert setup(tmp_path, "--answers", str(answered(tmp_path, {**TOWN, "mqtt": mqtt}))).exit_code == 0
+    assert not (tmp_path / "access").exists()
+
+
+def test_a_password_is_not_taken_into_site_yaml(tmp_path: Path) -> None:
+    mqtt = {"host": "nas", "username": "me", "password": "hunter2"}
+    done = setup(tmp_path, "--answers", str(answered(tmp_path, {**TOWN, "mqtt": mqtt})))
+    assert done.exit_code == 2
+    assert "password_file" in done.output
+    assert "hunter2" not in done.output
+
+
 def test_a_32_bit_system_is_refused_with_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,7 +218,7 @@ SITE_SAID = ["Home", "Australia/Adelaide", "3"]
 AGREEMENT_SAID = ["5000", "1500", "none"]
 METER_SAID = ["no", "other", "192.0.2.10", "502", "240", "feed_in"]
 INVERTER_SAID = ["192.0.2.11", "502", "1", "roof", "10000", "abc", "no"]
-REST_SAID = ["no", "no", "no", "no", "yes", "localhost", "1883"]
+REST_SAID = ["no", "no", "no", "no", "yes", "localhost", "1883", "no"]
 ALL_SAID = [*SITE_SAID, *AGREEMENT_SAID, *METER_SAID, *INVERTER_SAID, *REST_SAID]
 
 
@@ -215,7 +251,7 @@ def test_batteries_and_what_else_makes_power_must_be_answered(tmp_path: Path) ->
 
 def test_a_battery_another_roof_the_distributor_and_a_tariff_are_asked_for(tmp_path: Path) -> None:
     rest = ["yes", "wall", "5000", "never", "no", "yes", "old-roof", "3000", "may", "no"]
-    rest += ["yes", "", "yes", "10:00", "15:00", "1500", "Sun tax", "no", "yes", "localhost", "1883"]
+    rest += ["yes", "", "yes", "10:00", "15:00", "1500", "Sun tax", "no", "yes", "localhost", "1883", "no"]
     done = setup(tmp_path, said=typed([*SITE_SAID, *AGREEMENT_SAID, *METER_SAID, *INVERTER_SAID, *rest]))
     assert done.exit_code == 0, done.output
     site = load(tmp_path / "site.yaml", {})
@@ -237,7 +273,7 @@ def test_a_second_run_offers_what_stands_and_a_no_at_the_end_changes_nothing(tmp
     assert setup(tmp_path, said=typed(ALL_SAID)).exit_code == 0
     path = tmp_path / "site.yaml"
     before = path.read_text()
-    again = ["", "", "", "6000", *[""] * 2, "no", *[""] * 6, *[""] * 9, "no", "no", *[""] * 5]
+    again = ["", "", "", "6000", *[""] * 2, "no", *[""] * 6, *[""] * 9, "no", "no", *[""] * 6]
     done = setup(tmp_path, said=typed([*again, "no"]))
     assert "-  export_limit_w: 5000" in done.output, done.output
     assert done.exit_code == 1

@@ -11,6 +11,7 @@ from dynexport.bus import MqttBus
 from dynexport.cli.doctor.finding import Finding, doubt, ok, wrong
 from dynexport.cli.hearing import Heard, NoBroker, listen, on_the_bus
 from dynexport.clock import Clock
+from dynexport.inbox import Rejected
 from dynexport.messages import Request, Setpoint
 from dynexport.ports import RawReceived, Received
 from dynexport.settings.models import MqttMeter, Site
@@ -18,12 +19,13 @@ from dynexport.settings.models import MqttMeter, Site
 ROUND_TRIP_S = 2.0
 ECHO = ("doctor", "echo")
 NOBODYS = "doctor-probe"
+OWNERS_LOGIN = "the user `owner` may: run this as somebody who may read its password (`access/secrets/owner`)"
 
 
 def unreachable(error: NoBroker) -> Finding:
     """What keeps us out."""
     if error.refused:
-        advice = "`mqtt.username` and its password must be those that the broker knows"
+        advice = "did `dynexport init` make the users that it knows, and may you read their passwords (sudo)?"
         return wrong("broker", f"{error}: it is there and refuses our login", advice)
     advice = "is it running (`systemctl status mosquitto`, `docker compose ps`)? is mqtt.host right?"
     return wrong("broker", f"{error}; everything that needs it was left out", advice)
@@ -52,9 +54,19 @@ def access(bus: MqttBus, clock: Clock, heard: Heard) -> list[Finding]:
         one for one in trial.messages if isinstance(one, RawReceived) and nonce.encode() in one.payload
     ]
     heard.messages += [one for one in trial.messages if one not in (*came_back, *got_through)]
-    heard.dropped += trial.dropped
+    ours = (topics.REQUEST.path(bus.root, *ECHO), topics.LOAD_SETPOINT.path(bus.root, NOBODYS))
+    heard.dropped += [problem for problem in trial.dropped if problem.path not in ours]
     user = bus.mqtt.username
-    return [_may(bool(came_back), user), _must_not(bool(got_through), user)]
+    unread = [problem for problem in trial.dropped if problem.kind == "read_refused"]
+    return [_may(bool(came_back), user), _must_not(bool(got_through), user), *_reads(unread, user)]
+
+
+def _reads(unread: list[Rejected], user: str | None) -> list[Finding]:
+    """Subscriptions that the broker refused: what they carry was not heard."""
+    return [
+        doubt("access", f"{_name(user)} may not read {problem.path}: it was left out", OWNERS_LOGIN)
+        for problem in unread
+    ]
 
 
 def _is_echo(one: Received | RawReceived, nonce: str) -> bool:
@@ -67,7 +79,7 @@ def _may(came_back: bool, user: str | None) -> Finding:
     return doubt(
         "access",
         f"{_name(user)} may not write requests: `limit`, `adopt` and `release` will have no effect",
-        "use the user `owner`: mqtt.username and mqtt.password_file in site.yaml or the environment",
+        OWNERS_LOGIN,
     )
 
 

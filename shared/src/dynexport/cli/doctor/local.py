@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from datetime import datetime
@@ -9,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from dynexport import wallclock
+from dynexport.access import PEOPLE, SERVICES, AccessError, users
+from dynexport.access import acl as rights_to_acl
+from dynexport.access.store import ACL, PASSWD, SECRETS, USERS
 from dynexport.cli.doctor.finding import Finding, doubt, ok, wrong
 from dynexport.settings.models import Site
 from dynexport.settings.problems import Problem
-
-OTHERS_READ = stat.S_IROTH
 
 
 def settings(path: Path, doubts: list[Problem]) -> list[Finding]:
@@ -27,15 +29,30 @@ def unusable(problems: list[Problem]) -> list[Finding]:
     return [wrong("site.yaml", str(problem), "mend it, then `dynexport check`") for problem in problems]
 
 
-def secrets(path: Path, site: Site) -> list[Finding]:
-    """No file with a secret is readable by everybody on this machine."""
+def secrets(path: Path, site: Site, folder: Path) -> list[Finding]:
+    """No file with a secret is readable by everybody on this machine; `folder` is that of the broker's users."""
     files = [path.parent / name for name in secret_files(site.model_dump())]
     if site.mqtt.password is not None and site.mqtt.password_file is None:
         files.append(path)
+    files += [folder / SECRETS / name for name in (*SERVICES, *PEOPLE)] + [folder / PASSWD, folder / USERS]
     found = [finding for file in files if (finding := _mode(file))]
-    if found or not files:
+    if found or not any(file.exists() for file in files if _may_look(file)):
         return found
     return [ok("secrets", "the files that hold passwords are not readable by everybody")]
+
+
+def acl(site: Site, folder: Path) -> list[Finding]:
+    """The broker's access list is that of this version and this site.yaml."""
+    if not (folder / ACL).exists():
+        return []
+    try:
+        same = (folder / ACL).read_text(encoding="utf-8") == rights_to_acl(users(folder, site))
+    except (AccessError, OSError):  # the broker's own files: then only the round trip tells
+        return []
+    if same:
+        return [ok("access", "the broker's access list is that of this version and site.yaml")]
+    sentence = f"{folder / ACL} is not that of this version and site.yaml"
+    return [doubt("access", sentence, "`dynexport init` writes it anew; then let the broker read it again")]
 
 
 def secret_files(settings: Any) -> Iterator[str]:
@@ -48,12 +65,17 @@ def secret_files(settings: Any) -> Iterator[str]:
         yield from secret_files(value)
 
 
+def _may_look(file: Path) -> bool:
+    return os.access(file.parent, os.X_OK)
+
+
 def _mode(file: Path) -> Finding | None:
+    """A file counts as open when everybody may read it and pass its folder."""
     try:
-        mode = file.stat().st_mode
-    except OSError:  # a password from the environment: the file counts for nothing
+        mode, above = file.stat().st_mode, file.parent.stat().st_mode
+    except OSError:  # not there, or not for us to see
         return None
-    if not mode & OTHERS_READ:
+    if not mode & stat.S_IROTH or not above & stat.S_IXOTH:
         return None
     sentence = f"{file} holds a secret, and everybody on this machine can read it"
     return wrong("secrets", sentence, f"`chmod 600 {file}`")

@@ -21,7 +21,7 @@ SECRET_NAME = re.compile(
 )
 SITE_NAME = "site.name"
 PERSON_NAME = re.compile(r"(^|_)(user|username|login|client_id)$", re.IGNORECASE)
-HOST_NAME = re.compile(r"(^|_)(host|hostname|address|url|server|broker)$", re.IGNORECASE)
+HOST_NAME = re.compile(r"(^|_)(host|hostname|address|url|server|broker|topic)$", re.IGNORECASE)
 SERIAL_NAME = re.compile(r"serial", re.IGNORECASE)
 SHORTEST_SECRET, SHORTEST_NAME, SHORTEST_SERIAL = 3, 4, 6
 LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")
@@ -44,7 +44,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[str], hosts: Iterable[str], serials: Iterable[str]) -> None:
         self._words: dict[str, str] = {}
         for number, host in enumerate(sorted({host for host in hosts if _worth_hiding(host)}), start=1):
-            self._words[host] = f"<host {number}>"
+            self._words[host] = f"<name {number}>"
         for serial in serials:
             if len(serial) >= SHORTEST_SERIAL:
                 self._words[serial] = shortened(serial)
@@ -75,7 +75,7 @@ class Redactor:
         if SERIAL_NAME.search(name):
             return shortened(value)
         if HOST_NAME.search(name) and value not in LOOPBACK:
-            return self._words.get(value, "<host>")
+            return self._words.get(value, "<name>")
         return self.text(value)
 
 

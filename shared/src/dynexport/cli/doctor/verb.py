@@ -11,7 +11,8 @@ from typing import Any
 
 import typer
 
-from dynexport.cli.connect import CLOCK, CONFIG
+from dynexport.access import as_user, folder_of
+from dynexport.cli.connect import CLOCK, CONFIG, OWNER
 from dynexport.cli.doctor import broker, devices, local, services
 from dynexport.cli.doctor.evidence import Evidence, evidence
 from dynexport.cli.doctor.finding import Finding, Verdict, exit_code
@@ -66,9 +67,11 @@ def examine(path: Path, look_s: float) -> Examination:
     except ConfigError as error:
         done.findings = local.unusable(error.problems)
         return done
-    site = done.site
+    folder = folder_of(path, os.environ)
     done.findings += local.settings(path, doubts)
-    done.findings += local.secrets(path, site)
+    done.findings += local.secrets(path, done.site, folder)
+    done.findings += local.acl(done.site, folder)
+    site = done.site = done.site.model_copy(update={"mqtt": as_user(done.site.mqtt, folder, OWNER)})
     done.findings.append(local.clock(CLOCK.now(), site.site.clock))
     try:
         with broker.session(site, CLOCK) as bus:

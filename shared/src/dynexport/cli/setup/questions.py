@@ -101,8 +101,14 @@ def _windows(old: Sequence[Entry]) -> list[Entry]:
 
 
 def _broker(old: Entry) -> Entry:
+    """Where the broker is; a login only for one that somebody else runs: our own users are made without asking."""
     typer.echo("\nThe MQTT broker")
-    return {
+    entry = {
         "host": ask("Its name or address", text, old.get("host", "localhost")),
         "port": ask("Its port", whole(1, 65535), old.get("port", 1883)),
     }
+    if yes("Does somebody else run it, with a user and a password for you?", "username" in old):
+        entry["username"] = ask("The user", text, old.get("username"))
+        question = "A file that holds the password (beside site.yaml, or a full path)"
+        entry["password_file"] = ask(question, text, old.get("password_file"))
+    return entry

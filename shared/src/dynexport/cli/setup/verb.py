@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import typer
 
+from dynexport.access import AccessError, folder_of, prepare
 from dynexport.cli.connect import CONFIG
 from dynexport.cli.owner import summary
 from dynexport.cli.scanning import owned, words
@@ -22,6 +23,7 @@ from dynexport.cli.setup.writing import changed_text, new_text
 from dynexport.cli.targets import BadTarget, hosts_of, local_networks
 from dynexport.modbus.scan import Found, search
 from dynexport.settings.load import ConfigError, find, load_with_warnings
+from dynexport.settings.models import Site
 from dynexport.settings.source import read
 
 MODBUS_PORTS = (502, 1502)
@@ -132,11 +134,26 @@ def _tell(path: Path) -> None:
         typer.echo(f"doubt: {doubt}")
     for sentence in summary(site):
         typer.echo(sentence)
+    _make_users(path, site)
     if "csip" in site.sources:
         typer.echo("No service of this version hears the distributor yet: its fallback counts all the time.")
     typer.echo(
         "next: `dynexport up`, then `dynexport doctor`; when everything looks right `dynexport enable`"
     )
+
+
+def _make_users(path: Path, site: Site) -> None:
+    """Users, passwords and the access list of a broker of our own; what is there stays."""
+    if site.mqtt.username is not None:
+        return
+    folder = folder_of(path, os.environ)
+    try:
+        done = prepare(folder, site)
+    except AccessError as error:
+        typer.echo(f"the broker's users were not made: {error}\nnext: `dynexport init` makes them", err=True)
+        return
+    what = f"made for {', '.join(done.made)}" if done.made else "there already"
+    typer.echo(f"the broker's users are {what}: give the broker {folder / 'mosquitto'} (mosquitto/README.md)")
 
 
 def _end(words: str, *, code: int = 2) -> NoReturn:
