@@ -103,11 +103,13 @@ def site(
     count: int = 1,
     export_limit_w: float = 1500.0,
     meter_behind: bool = False,
+    serial: dict[str, Any] | None = None,
     **simulator: Any,
 ) -> dict[str, Any]:
     """`site.yaml` of the plant of control.md: ratings that sum to 10 kW, polls of 0.2 s, script-driven sun.
 
-    With `meter_behind` the meter shares the first inverter's endpoint.
+    With `meter_behind` the meter shares the first inverter's endpoint; with `serial` all share that bus, and are
+    polled as fast as a line of 9600 baud can.
     """
     inverters: list[dict[str, Any]] = [
         {
@@ -120,6 +122,18 @@ def site(
         }
         for index in range(count)
     ]
+    meter: dict[str, Any] = {
+        "driver": "sunspec",
+        "tcp": dict(inverters[0]["tcp"]) if meter_behind else {"host": "127.0.0.1", "port": free_port()},
+        "unit": 240,
+        "poll_s": 0.2,
+    }
+    if serial is not None:
+        for unit, device in enumerate(inverters, start=1):
+            device["unit"] = unit
+        for device in (*inverters, meter):
+            del device["tcp"]
+            device |= {"serial": dict(serial), "poll_s": 0.5}
     return {
         "site": {"name": "Bench", "time_zone": "Australia/Adelaide", "clock": "trusted"},
         "mqtt": {"host": mqtt.host, "port": mqtt.port, "root": mqtt.root},
@@ -127,12 +141,7 @@ def site(
             "export_limit_w": export_limit_w,
             "failsafe_export_limit_w": min(1500.0, export_limit_w),
         },
-        "meter": {
-            "driver": "sunspec",
-            "tcp": dict(inverters[0]["tcp"]) if meter_behind else {"host": "127.0.0.1", "port": free_port()},
-            "unit": 240,
-            "poll_s": 0.2,
-        },
+        "meter": meter,
         "inverters": inverters,
         "sources": {"manual": {"kind": "preference"}, "tariff": {"kind": "preference"}},
         "control": {"enabled": True},

@@ -24,6 +24,7 @@ NOBODY = Redactor([], [], [])
         ("jane.doe@example.org wrote", "jane.doe"),
         ("-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----", "MIIE"),
         ("/home/jane/site.yaml", "jane"),
+        ('{"port": "/dev/serial/by-id/usb-FTDI_A10KZP-if00"}', "A10KZP"),
     ],
 )
 def test_the_usual_shapes_of_addresses_and_secrets_are_taken_out(text: str, gone: str) -> None:

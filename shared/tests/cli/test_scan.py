@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,7 +40,7 @@ def test_a_machine_without_a_network_is_told_to_name_addresses(monkeypatch: pyte
     assert "name the addresses" in done.output
 
 
-def test_nothing_found_says_what_to_try(tmp_path: object) -> None:
+def test_nothing_found_says_what_to_try(tmp_path: Path) -> None:
     done = CliRunner().invoke(application(), ["scan", "127.0.0.9", "--config", f"{tmp_path}/none.yaml"])
     assert done.exit_code == 1
     assert "no SunSpec device answered" in done.output
@@ -86,3 +87,37 @@ def test_without_the_broker_the_endpoints_of_site_yaml_are_left_alone(stack: Any
     done = stack.run("scan", "127.0.0.2", "--port", str(stack.inverter_port))
     assert "may own it" in done.stdout
     assert "nobody can say" in done.stderr
+
+
+@pytest.mark.integration
+def test_a_serial_bus_is_looked_at_and_left_alone_while_its_owner_is_online(
+    stack: Any, tmp_path: Path
+) -> None:
+    port = tmp_path / "bus"
+    stack.site["inverters"][0].pop("tcp")
+    stack.site["inverters"][0]["serial"] = {"port": str(port), "baudrate": 115200}
+    stack.write()
+    stack.start("site_simulator")
+    stack.wait_for("service/site-simulator/availability")
+    words = ("scan", "--serial", str(port), "--baudrate", "115200")
+    done = stack.run(*words)
+    assert f"{port} unit 1: inverter Dynexport Simulator" in done.stdout, done.stdout + done.stderr
+    pasted = YAML(typ="safe").load(done.stdout.partition("for site.yaml:")[2].partition("next:")[0])
+    assert pasted["inverters"][0]["serial"]["baudrate"] == 115200
+    stack.start("inverter_writer")
+    stack.wait_for("service/inverter-writer/availability")
+    assert f"{port} is left alone: inverter-writer is online and owns it" in stack.run(*words).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--serial", "/dev/nothing-here"], "cannot be opened"),
+        (["--serial", "ttyUSB0"], "port"),
+        (["--serial", "/dev/ttyUSB0", "--parity", "X"], "parity"),
+    ],
+)
+def test_a_serial_port_that_makes_no_sense_is_refused(tmp_path: Path, words: list[str], said: str) -> None:
+    done = CliRunner().invoke(application(), ["scan", *words, "--config", str(tmp_path / "none.yaml")])
+    assert done.exit_code == 2
+    assert said in done.output

@@ -14,6 +14,7 @@ from dynexport.cli.main import application
 from dynexport.cli.setup import verb
 from dynexport.cli.setup.answers import QUESTIONS
 from dynexport.cli.setup.machine import refusal
+from dynexport.modbus.address import TcpAddress, address_of
 from dynexport.settings.load import load, load_with_warnings
 from dynexport.settings.models import SunSpecMeter
 
@@ -262,6 +263,15 @@ def test_a_battery_another_roof_the_distributor_and_a_tariff_are_asked_for(tmp_p
     assert site.tariff.windows[0].name == "Sun tax"
 
 
+def test_a_serial_port_is_asked_for_its_speed(tmp_path: Path) -> None:
+    inverter = ["/dev/ttyUSB0", "19200", "e", "1", "1", "roof", "10000", "abc", "no"]
+    done = setup(tmp_path, said=typed([*SITE_SAID, *AGREEMENT_SAID, *METER_SAID, *inverter, *REST_SAID]))
+    assert done.exit_code == 0, done.output
+    line = load(tmp_path / "site.yaml", {}).inverters[0].serial
+    assert line is not None
+    assert (line.port, line.baudrate, line.parity) == ("/dev/ttyUSB0", 19200, "E")
+
+
 def test_an_end_of_the_input_writes_nothing_and_says_how_it_goes_without_a_terminal(tmp_path: Path) -> None:
     done = setup(tmp_path, said=typed(SITE_SAID))
     assert done.exit_code == 1
@@ -295,5 +305,6 @@ def test_what_scan_finds_is_offered(stack: Any, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     site = load(stack.config, {})
     assert isinstance(site.meter, SunSpecMeter)
-    assert (site.meter.tcp.port, site.inverters[0].tcp.host) == (stack.meter_port, "127.0.0.2")
+    assert address_of(site.meter) == TcpAddress("127.0.0.1", stack.meter_port)
+    assert address_of(site.inverters[0]) == TcpAddress("127.0.0.2", stack.inverter_port)
     assert site.inverters[0].rated_w == 10000

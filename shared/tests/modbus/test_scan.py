@@ -10,7 +10,7 @@ from dynexport.broker import free_port
 from dynexport.messages import HardwareFallback
 from dynexport.modbus.definitions import model
 from dynexport.modbus.endpoint import TcpAddress
-from dynexport.modbus.scan import Kind, look, search
+from dynexport.modbus.scan import Kind, hosts, look, search
 
 SUNS, END = (0x5375, 0x6E53), (0xFFFF,)
 
@@ -105,8 +105,8 @@ def test_nobody_listening_is_no_device(server: Any) -> None:
 def test_a_search_goes_over_hosts_and_ports_and_leaves_alone_what_it_is_told_to(server: Any) -> None:
     serve(server, 1, common("X1"), named(103), rated(8000), named(123))
     ports = [server.address.port, free_port()]
-    found = search(["127.0.0.1", "127.0.0.3"], ports, (1,), timeout_s=0.3)
+    found = search(hosts(["127.0.0.1", "127.0.0.3"], ports), (1,), timeout_s=0.3)
     assert [device.address for device in found] == [server.address]
     asked = len(server.requests)
-    assert search(["127.0.0.1"], ports, (1,), skip=lambda place: True) == []
+    assert search(hosts(["127.0.0.1"], ports), (1,), skip=lambda place: True) == []
     assert len(server.requests) == asked

@@ -10,7 +10,7 @@ from site_simulator.world import METER, World
 
 COMMON, NAMEPLATE, SETTINGS, STATUS, CONTROLS = 1, 120, 121, 122, 123
 INVERTER = {"integer": 103, "float": 113}
-METER_MODEL = {"integer": 203, "float": 213}
+METER_MODEL = {"integer": 203, "float": 213, "der": 203}
 SLEEPING, MPPT, THROTTLED = 2, 4, 5
 CONNECTED, AVAILABLE, OPERATING = 1, 2, 4
 VOLTAGE_V, HERTZ = 230.0, 50.0
@@ -19,6 +19,7 @@ SCALES = {
     "TotWh_SF": 0, "WRtg_SF": 1, "VARtg_SF": 1, "VArRtg_SF": 1, "ARtg_SF": -1, "WMax_SF": 0, "VAMax_SF": 0,
     "VRef_SF": 0, "VRefOfs_SF": 0, "WAval_SF": 0, "WMaxLimPct_SF": -2, "OutPFSet_SF": -2, "Tmp_SF": 0,
 }  # fmt: skip
+ANSWER_FAULTS = ("short_answer", "wrong_function", "wrong_unit", "garbage", "noise", "bad_crc")
 DYNAMIC_FAULTS = ("sentinel", "all_ones", "absurd_scale", "zero_scale")
 
 
@@ -41,8 +42,7 @@ class Device:
             or faults.has("hang", self.name, now)
             or self.asleep(now),
             delay_s=delay.value or 0.0 if delay else 0.0,
-            short_answer=faults.has("short_answer", self.name, now),
-            wrong_function=faults.has("wrong_function", self.name, now),
+            **{name: faults.has(name, self.name, now) for name in ANSWER_FAULTS},
         )
 
     def asleep(self, now: float) -> bool:

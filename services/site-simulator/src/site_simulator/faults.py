@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 STATES: dict[str, str] = {
     "hang": "accepts connections and never answers (same as silent, for a whole device)",
     "silent": "the unit does not answer",
-    "refuse": "the endpoint's port is closed",
+    "refuse": "the endpoint's port is closed, the serial adapter is pulled out",
     "frozen": "repeats the same answer for ever",
     "reversed": "the meter's current transformer is turned round",
     "sentinel": "every value is 'not implemented'",
@@ -18,6 +18,10 @@ STATES: dict[str, str] = {
     "delay": "each answer takes `value` seconds",
     "short_answer": "fewer registers come back than were asked for",
     "wrong_function": "the answer carries another function code",
+    "wrong_unit": "the answer carries another unit's number",
+    "garbage": "bytes come that are no answer",
+    "noise": "stray bytes come before each answer (RTU only)",
+    "bad_crc": "the answer's checksum is wrong (RTU only)",
     "night": "no sun, and the inverters' Modbus goes dark",
 }
 ACTIONS: dict[str, str] = {
@@ -26,8 +30,8 @@ ACTIONS: dict[str, str] = {
     "gain": "the limit's scale error becomes `value` (1.05: 5 % too much)",
     "slow": "the inverter's lag becomes `value` seconds",
     "noise": "the meter's noise becomes `value` watts",
-    "reset": "every connection is broken once with RST",
-    "revert": "the inverter's own timer runs out now: its limit is released",
+    "reset": "every connection is broken once with RST; a serial adapter is replugged",
+    "revert": "the inverter's own timer runs out now: 123 releases its limit, 704 takes its reversion value",
     "clear": "every fault ends",
 }
 EVERYTHING = ""

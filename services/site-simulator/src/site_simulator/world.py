@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dynexport.clock import Clock
+from dynexport.modbus.address import Address, address_of
 from dynexport.settings.models import SimulatorSection, Site, SunSpecMeter
 from dynexport.testing.plant import InverterModel, MeterModel, Plant
 from site_simulator.faults import Faults
@@ -107,7 +108,7 @@ class World:
                 self.plant.meter = replace(self.plant.meter, noise_w=self._positive(name, value))
             case "revert":
                 for inverter in chosen:
-                    inverter.revert_after(now, 0.0, None)
+                    inverter.revert_after(now, 0.0, inverter.revert_limit_w)
             case "delay":
                 self.faults.begin(name, device, self._positive(name, value), for_s, now)
             case _:
@@ -136,8 +137,8 @@ class World:
             inverter.available_w = share * inverter.model.rated_w
 
 
-def meter_place(site: Site) -> tuple[str, int, int] | None:
-    """Host, port and unit of a Modbus meter; None for a meter of another kind."""
+def meter_place(site: Site) -> tuple[Address, int] | None:
+    """Address and unit of a Modbus meter; None for a meter of another kind."""
     if not isinstance(site.meter, SunSpecMeter):
         return None
-    return site.meter.tcp.host, site.meter.tcp.port, site.meter.unit
+    return address_of(site.meter), site.meter.unit

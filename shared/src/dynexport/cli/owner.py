@@ -22,6 +22,7 @@ from dynexport.cli.supervisor import services_of
 from dynexport.cli.view import changed_since, line, watts
 from dynexport.failsafe import failsafe_share_w, failsafe_w
 from dynexport.messages import Active, InverterCapability, Limit
+from dynexport.modbus.address import address_of
 from dynexport.ports import Received
 from dynexport.settings.changes import WatchedFile, digest
 from dynexport.settings.load import find
@@ -202,7 +203,7 @@ def enable(
     path = find(config, os.environ)
     if not off:
         for inverter in site.inverters:
-            place = f"{inverter.tcp.host}:{inverter.tcp.port}"
+            place = address_of(inverter)
             typer.echo(f"{inverter.id}: its generation limit will be written by Modbus at {place}.")
         for sentence in _when_we_die(site):
             typer.echo(sentence)

@@ -8,7 +8,7 @@ from dynexport import topics
 from dynexport.cli.hearing import stored
 from dynexport.cli.targets import resolved
 from dynexport.clock import Clock
-from dynexport.modbus.endpoint import TcpAddress
+from dynexport.modbus.address import Address, TcpAddress, address_of
 from dynexport.settings.models import Site, SunSpecMeter
 
 WRITER, READER = "inverter-writer", "meter-reader"
@@ -16,26 +16,31 @@ WRITER, READER = "inverter-writer", "meter-reader"
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """The endpoints that `site.yaml` lists, by resolved address and port, and which services are online."""
+    """The endpoints and buses that `site.yaml` lists, and which services are online."""
 
-    endpoints: dict[tuple[str, int], str]
+    endpoints: dict[Address, str]
     online: frozenset[str]
     verb: str = "is online and owns"
 
-    def owner(self, address: TcpAddress) -> str | None:
-        """The running service that owns this endpoint; None when it is free."""
-        name = self.endpoints.get((resolved(address.host), address.port))
+    def owner(self, address: Address) -> str | None:
+        """The running service that owns this endpoint or bus; None when it is free."""
+        name = self.endpoints.get(_comparable(address))
         return name if name in self.online else None
 
 
-def endpoints_of(site: Site) -> dict[tuple[str, int], str]:
+def endpoints_of(site: Site) -> dict[Address, str]:
     """Each endpoint's owner by `site.yaml`: a meter behind an inverter's endpoint is inverter-writer's."""
-    owned: dict[tuple[str, int], str] = {}
+    owned: dict[Address, str] = {}
     if isinstance(site.meter, SunSpecMeter):
-        owned[(resolved(site.meter.tcp.host), site.meter.tcp.port)] = READER
+        owned[_comparable(address_of(site.meter))] = READER
     for inverter in site.inverters:
-        owned[(resolved(inverter.tcp.host), inverter.tcp.port)] = WRITER
+        owned[_comparable(address_of(inverter))] = WRITER
     return owned
+
+
+def _comparable(address: Address) -> Address:
+    """One socket is one endpoint, whatever name it is given and however its bytes are framed."""
+    return TcpAddress(resolved(address.host), address.port) if isinstance(address, TcpAddress) else address
 
 
 def owners(site: Site, clock: Clock) -> Owners:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from dynexport.messages import HardwareFallback
 from dynexport.modbus import sunspec_inverter, sunspec_meter
-from dynexport.modbus.endpoint import Endpoint, ModbusError, NoConnection, TcpAddress
+from dynexport.modbus.endpoint import Address, Endpoint, ModbusError, NoConnection, TcpAddress
 from dynexport.modbus.sunspec import SunSpecDevice, discover
 
 USUAL_UNITS = (1, 2, 3, 126, 240, 247, 0)
@@ -32,7 +32,7 @@ class Kind(StrEnum):
 class Found:
     """One device; `rated_w` watts; `fallback` is what an inverter does when its limit is no longer refreshed."""
 
-    address: TcpAddress
+    address: Address
     unit: int
     kind: Kind
     models: tuple[int, ...]
@@ -54,31 +54,36 @@ class Found:
 
 
 def search(
-    hosts: Iterable[str],
-    ports: Sequence[int],
+    places: Iterable[Sequence[Address]],
     units: Sequence[int] = USUAL_UNITS,
     *,
-    skip: Callable[[TcpAddress], bool] = lambda _: False,
+    skip: Callable[[Address], bool] = lambda _: False,
     timeout_s: float = ANSWERS_WITHIN_S,
 ) -> list[Found]:
-    """Every SunSpec device at these hosts, many hosts at once; `skip` names endpoints that are left alone."""
+    """Every SunSpec device at these places, many at once; the addresses of one place (a host's ports, a serial bus)
+    one after the other. `skip` names what is left alone.
+    """
 
-    def one(host: str) -> list[Found]:
-        places = [TcpAddress(host, port) for port in ports]
-        return [found for place in places if not skip(place) for found in look(place, units, timeout_s)]
+    def one(place: Sequence[Address]) -> list[Found]:
+        return [found for address in place if not skip(address) for found in look(address, units, timeout_s)]
 
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="scan")
     try:
-        done = [pool.submit(one, host) for host in hosts]
+        done = [pool.submit(one, place) for place in places]
         return sorted(
             (found for future in as_completed(done) for found in future.result()),
-            key=lambda found: (found.address.host, found.address.port, found.unit),
+            key=lambda found: (str(found.address), found.unit),
         )
     finally:  # also when interrupted: those that have not begun never begin
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def look(address: TcpAddress, units: Sequence[int], timeout_s: float = ANSWERS_WITHIN_S) -> list[Found]:
+def hosts(names: Iterable[str], ports: Sequence[int]) -> list[list[TcpAddress]]:
+    """The places of a search over TCP: each host with its ports."""
+    return [[TcpAddress(name, port) for port in ports] for name in names]
+
+
+def look(address: Address, units: Sequence[int], timeout_s: float = ANSWERS_WITHIN_S) -> list[Found]:
     """The devices behind one endpoint, each under the first unit id at which it answers; never raises ModbusError."""
     endpoint = Endpoint(address, timeout_s=timeout_s)
     devices: list[Found] = []
@@ -120,7 +125,7 @@ def identify(device: SunSpecDevice) -> Found:
     )
 
 
-def _inverter(device: SunSpecDevice, address: TcpAddress, models: tuple[int, ...]) -> Found:
+def _inverter(device: SunSpecDevice, address: Address, models: tuple[int, ...]) -> Found:
     try:
         identity = sunspec_inverter.SunSpecInverter(device.endpoint, device.unit).identify()
     except ModbusError as error:

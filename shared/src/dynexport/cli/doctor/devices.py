@@ -10,7 +10,7 @@ from dynexport.cli.doctor.finding import Finding, doubt, ok, wrong
 from dynexport.cli.fallback_words import KEEP, of_capability
 from dynexport.cli.view import watts
 from dynexport.settings.devices import SunSpecInverter
-from dynexport.settings.models import Site
+from dynexport.settings.models import Site, SunSpecMeter
 
 SILENT_AFTER_S = 5.0
 METER_SILENT_AFTER_S = 4.0
@@ -24,9 +24,7 @@ def meter(site: Site, heard: Evidence) -> list[Finding]:
     found = [_reading(site, heard)]
     learned: dict[str, Any] = _learned(heard).get("meter") or {}
     found.append(_latency(learned.get("latency_s")))
-    if site.meter_behind_inverter:
-        found.append(_sleeper(site))
-    return found
+    return [*found, *_sleeper(site)]
 
 
 def _reading(site: Site, heard: Evidence) -> Finding:
@@ -60,14 +58,19 @@ def _latency(learned_s: object) -> Finding:
     return ok("meter", f"it is {late_s:.1f} s late, as its answers to our own steps have shown")
 
 
-def _sleeper(site: Site) -> Finding:
-    inverter = next(one for one in site.inverters if one.tcp == getattr(site.meter, "tcp", None))
-    return doubt(
-        "meter",
-        f"it answers at the endpoint of {inverter.id}: if that inverter switches its Modbus off at night, the meter is "
-        "gone with it, and whatever else makes power then is controlled in open loop",
-        "see tonight whether `dynexport watch` still shows the meter; else let the inverter's Modbus stay on",
+def _sleeper(site: Site) -> list[Finding]:
+    """A meter behind an inverter's own socket; on a serial bus or its raw gateway it answers for itself."""
+    if not isinstance(site.meter, SunSpecMeter) or site.meter.tcp is None or site.meter.tcp.framing != "tcp":
+        return []
+    names = [one.id for one in site.inverters if one.tcp == site.meter.tcp]
+    if not names:
+        return []
+    sentence = (
+        f"it answers at the endpoint of {names[0]}: if that inverter switches its Modbus off at night, the meter is "
+        "gone with it, and whatever else makes power then is controlled in open loop"
     )
+    advice = "see tonight whether `dynexport watch` still shows it; else let the inverter's Modbus stay on"
+    return [doubt("meter", sentence, advice)]
 
 
 def inverters(site: Site, heard: Evidence) -> list[Finding]:

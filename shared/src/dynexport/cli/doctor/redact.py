@@ -34,6 +34,7 @@ PATTERNS = (
     (re.compile(r"(?<![\w:])(?!::1\b)[0-9a-f]{0,4}(:[0-9a-f]{0,4}){3,7}(?![\w:])", re.IGNORECASE), "<address>"),
     (re.compile(r"\b[0-9a-f]{2}([:-][0-9a-f]{2}){5}\b", re.IGNORECASE), "<mac>"),
     (re.compile(r"(?<![0-9a-z])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{12}(?![0-9a-z])", re.IGNORECASE), "<mac>"),
+    (re.compile(r"(?<=/by-id/)[^\s\"',}]+"), STARS),
     (re.compile(r"(?<=/home/)[^/\s]+"), STARS),
 )  # fmt: skip
 

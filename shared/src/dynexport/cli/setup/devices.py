@@ -8,17 +8,18 @@ from typing import Any
 import typer
 
 from dynexport.cli.setup.ask import ask, new_id, one_of, rating, text, whole, yes
+from dynexport.modbus.address import TcpAddress
 from dynexport.modbus.scan import Found, Kind
 
 Entry = dict[str, Any]
 OTHER = "other"
 MQTT = "mqtt"
+SPEEDS = ("2400", "4800", "9600", "19200", "38400", "57600", "115200")
 
 
 def meter(found: Sequence[Found], old: Entry) -> Entry:
     """The site meter; where it sits is never guessed."""
     meters = [device for device in found if device.kind is Kind.METER]
-    known = old.get("tcp") or {}
     if meters:
         _list(meters)
         words = [*(str(number) for number in range(1, len(meters) + 1)), OTHER, MQTT]
@@ -31,12 +32,12 @@ def meter(found: Sequence[Found], old: Entry) -> Entry:
     if chosen == MQTT:
         return {**_mqtt_meter(old), "location": _location(old)}
     if chosen == OTHER:
-        place = _place(known)
+        place = _place(old)
         unit = ask("Its Modbus unit id", whole(0, 247), old.get("unit"))
     else:
         device = meters[int(chosen) - 1]
-        place, unit = _tcp(device), device.unit
-    return {"driver": "sunspec", "tcp": place, "unit": unit, "location": _location(old), **kept}
+        place, unit = where(device), device.unit
+    return {"driver": "sunspec", **place, "unit": unit, "location": _location(old), **kept}
 
 
 def _location(old: Entry) -> str:
@@ -73,14 +74,18 @@ def inverters(found: Sequence[Found], old: Sequence[Entry], phases: int) -> list
     typed = [before for before in old if not any(_same_place(device, [before]) for device in candidates)]
     for before in typed:
         if yes(f"Keep the inverter {before.get('id')}?", True):
-            place = _place(before.get("tcp") or {})
-            unit = ask("Its Modbus unit id", whole(0, 247), before.get("unit", 1))
-            entries.append(_inverter({**before, "tcp": place, "unit": unit}, taken, phases, before))
+            unit = before.get("unit", 1)
+            moved = {
+                **_elsewhere(before),
+                **_place(before),
+                "unit": ask("Its Modbus unit id", whole(0, 247), unit),
+            }
+            entries.append(_inverter(moved, taken, phases, before))
     while not entries or yes("Another inverter?", False):
         typer.echo("An inverter that Dynexport shall limit (SunSpec over Modbus TCP):")
         place = _place({})
         unit = ask("Its Modbus unit id", whole(0, 247), 1)
-        entries.append(_inverter({"driver": "sunspec", "tcp": place, "unit": unit}, taken, phases, {}))
+        entries.append(_inverter({"driver": "sunspec", **place, "unit": unit}, taken, phases, {}))
     return entries
 
 
@@ -133,23 +138,46 @@ def _list(devices: Sequence[Found]) -> None:
 
 
 def _place(old: Entry) -> Entry:
-    host = ask("Its address (name or IP)", text, old.get("host"))
-    return {"host": host, "port": ask("Its Modbus TCP port", whole(1, 65535), old.get("port", 502))}
+    """`tcp` or `serial`, as typed."""
+    line: Entry = old.get("serial") or {}
+    tcp: Entry = old.get("tcp") or {}
+    said = ask(
+        "Its address (name or IP; /dev/... for a serial port)", text, tcp.get("host") or line.get("port")
+    )
+    if not said.startswith("/"):
+        port = ask("Its Modbus TCP port", whole(1, 65535), tcp.get("port", 502))
+        return {"tcp": {**tcp, "host": said, "port": port}}
+    speed = ask("Bits per second", one_of(*SPEEDS), line.get("baudrate", 9600))
+    parity = ask("Parity: n, e or o", one_of("n", "e", "o"), str(line.get("parity", "N")).lower())
+    stopbits = ask("Stop bits", whole(1, 2), line.get("stopbits", 1))
+    return {"serial": {"port": said, "baudrate": int(speed), "parity": parity.upper(), "stopbits": stopbits}}
 
 
-def _tcp(device: Found) -> Entry:
-    return {"host": device.address.host, "port": device.address.port}
+def _elsewhere(entry: Entry) -> Entry:
+    """An entry without where it answers."""
+    return {key: value for key, value in entry.items() if key not in ("tcp", "serial")}
+
+
+def where(device: Found) -> Entry:
+    """`tcp` or `serial` of a device that was found."""
+    address = device.address
+    if isinstance(address, TcpAddress):
+        return {"tcp": {"host": address.host, "port": address.port}}
+    line = {"baudrate": address.baudrate, "parity": address.parity, "stopbits": address.stopbits}
+    return {"serial": {"port": address.port, **line}}
 
 
 def _from(device: Found) -> Entry:
     assert device.rated_w is not None
-    return {"driver": "sunspec", "tcp": _tcp(device), "unit": device.unit, "rated_w": round(device.rated_w)}
+    return {"driver": "sunspec", **where(device), "unit": device.unit, "rated_w": round(device.rated_w)}
 
 
 def _same_place(device: Found, old: Sequence[Entry]) -> Entry | None:
-    place = (device.address.host, device.address.port, device.unit)
+    """The entry that stands for a device that was found."""
+    place = (where(device), device.unit)
     for entry in old:
-        tcp = entry.get("tcp") or {}
-        if (tcp.get("host"), tcp.get("port", 502), entry.get("unit", 1)) == place:
+        tcp, line = entry.get("tcp"), entry.get("serial")
+        known = {"tcp": {"port": 502, **tcp}} if tcp else {"serial": line}
+        if (known, entry.get("unit", 1)) == place:
             return entry
     return None

@@ -22,6 +22,7 @@ from dynexport.cli.setup.questions import answers as questions
 from dynexport.cli.setup.writing import changed_text, new_text
 from dynexport.cli.targets import BadTarget, hosts_of, local_networks
 from dynexport.modbus.scan import Found, search
+from dynexport.modbus.scan import hosts as at_hosts
 from dynexport.settings.load import ConfigError, find, load_with_warnings
 from dynexport.settings.models import Site
 from dynexport.settings.source import read
@@ -74,13 +75,13 @@ def _found(config: Path | None) -> Sequence[Found]:
     networks = ", ".join(local_networks())
     said = ask("Addresses or networks, with blanks between", text, networks or None)
     try:
-        hosts = hosts_of(said.replace(",", " ").split())
+        names = hosts_of(said.replace(",", " ").split())
     except BadTarget as error:
         typer.echo(f"  {error}")
         return _found(config)
     port = ask("Modbus TCP ports, with blanks between", _ports, " ".join(str(port) for port in MODBUS_PORTS))
     taken = owned(config)
-    found = search(hosts, port, skip=lambda place: taken.owner(place) is not None)
+    found = search(at_hosts(names, port), skip=lambda address: taken.owner(address) is not None)
     for device in found:
         for line in words(device):
             typer.echo(f"  {line}")
