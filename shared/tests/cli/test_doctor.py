@@ -69,6 +69,17 @@ def test_an_open_broker_without_services_is_told_and_the_probe_leaves_nothing_be
 
 
 @pytest.mark.integration
+def test_enable_says_of_an_inverter_what_doctor_says(stack: Any) -> None:
+    stack.site["control"] = {"enabled": False}
+    stack.write()
+    stack.start("site_simulator", "inverter_writer")
+    stack.wait_for("inverter/roof/capability")
+    words = "holds its last limit for ever when Dynexport dies: nobody lowers it when the house uses less"
+    assert f"roof {words}" in stack.run("enable", stdin="n\n").stdout
+    assert f"roof: it {words}" in stack.run("doctor").stdout
+
+
+@pytest.mark.integration
 def test_a_login_that_the_broker_refuses_is_told_and_the_local_checks_are_done(secured: Any) -> None:
     done = secured.run("doctor", DYNEXPORT__MQTT__USERNAME="owner", DYNEXPORT__MQTT__PASSWORD="no")
     assert done.returncode == 2

@@ -188,6 +188,16 @@ def test_the_brokers_users_and_access_list_are_made_and_stay(tmp_path: Path) -> 
     assert password not in (tmp_path / "site.yaml").read_text()
 
 
+def test_a_folder_of_users_that_is_not_ours_to_write_is_said_and_site_yaml_is_there_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DYNEXPORT_ACCESS", "/dev/null/access")
+    done = setup(tmp_path, "--answers", str(answered(tmp_path, TOWN)))
+    assert done.exit_code == 0, done.output
+    assert "were not made here" in done.output
+    assert (tmp_path / "site.yaml").exists()
+
+
 def test_a_broker_that_somebody_else_runs_gets_no_users_of_ours(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("hunter2")
     mqtt = {"host": "nas", "username": "me", "password_file": "mine.txt"}

@@ -29,6 +29,10 @@ from dynexport.settings.source import read
 
 MODBUS_PORTS = (502, 1502)
 NOT_WRITTEN = "nothing was written"
+NEXT = (
+    "next: start the services (`dynexport up`, or `docker compose -f deploy/compose.yaml up -d`), then `dynexport "
+    "doctor`; when everything looks right `dynexport enable`"
+)
 ANSWERS = typer.Option(None, "--answers", help="A file of answers instead of questions: docs/setup.md.")
 
 
@@ -151,7 +155,9 @@ def _make_users(path: Path, site: Site) -> None:
     try:
         done = prepare(folder, site)
     except AccessError as error:
-        typer.echo(f"the broker's users were not made: {error}\nnext: `dynexport init` makes them", err=True)
+        typer.echo(
+            f"the broker's users were not made here ({error}): `docker compose up` or `dynexport init` does"
+        )
         return
     what = f"made for {', '.join(done.made)}" if done.made else "there already"
     typer.echo(f"the broker's users are {what}: give the broker {folder / 'mosquitto'} (mosquitto/README.md)")
