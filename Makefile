@@ -43,7 +43,7 @@ lint: .venv/.stamp-dev ## style, format and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy $(SOURCES)
 
-docs: .venv/.stamp ## generate docs/topics.md, docs/schemas, docs/config.md and the example site
+docs: .venv/.stamp ## generate docs/topics.md, docs/schemas, docs/config.md, docs/commands.md and the example site
 	$(BIN)/python -m dynexport.docs
 
 lock: ## bring both lock files in line with the pyproject.toml files (needs uv)

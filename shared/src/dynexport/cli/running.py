@@ -226,7 +226,7 @@ def _show(
         script.play()
         return not stop.is_set() and (end is None or CLOCK.mono() < end)
 
-    show(bus, CLOCK, zone=site.site.zone, go_on=go_on, note=lambda: script.note)
+    show(bus, CLOCK, zone=site.site.zone, go_on=go_on, note=lambda _: script.note)
 
 
 def _logger(file: Any) -> Any:
