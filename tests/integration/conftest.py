@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 from bench.stack import CONTROL, Stack, stack
+from tests.integration.composed import IMAGE, ROOT, VERSION, run
 
 EXPORT_LIMIT_W, FAILSAFE_W, LOAD_W = 5000.0, 1500.0, 3000.0
 
@@ -17,3 +19,14 @@ def site() -> Iterator[Stack]:
         running.start(CONTROL)
         running.wait(15.0)
         yield running
+
+
+@pytest.fixture(scope="session")
+def image() -> str:
+    """The image of this checkout, built by the engine that runs here; without one the test is skipped."""
+    found = subprocess.run(["docker", "version"], capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        pytest.skip(f"no Docker engine answers here: {found.stderr.strip()}")
+    build = ["docker", "compose", "--file", str(ROOT / "deploy/compose.yaml"), "build", "init"]
+    run(*build, env={"DYNEXPORT_VERSION": VERSION}, seconds=600.0)
+    return IMAGE
