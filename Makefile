@@ -8,7 +8,7 @@ UV_COMPILE := uv pip compile -q --universal --generate-hashes --no-annotate --no
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up test integration bench bench-quick soak lint docs lock clean
+.PHONY: help demo up image test integration bench bench-quick soak lint docs lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,12 +19,15 @@ demo: .venv/.stamp ## a simulated site kept inside a changing export limit; Ctrl
 up: .venv/.stamp ## every service that ./site.yaml needs, with their logs; Ctrl-C ends them
 	$(BIN)/dynexport up
 
+image: ## the container image of every service and the command line (needs Docker)
+	docker compose -f deploy/compose.yaml build init
+
 test: .venv/.stamp-dev ## every test: first the fast ones, then those with real processes
 	$(BIN)/pytest -q -n 2 -m "not integration and not slow"
-	$(BIN)/pytest -q -n 4 -m integration
+	$(BIN)/pytest -q -n 4 --dist loadgroup -m integration
 
 integration: .venv/.stamp-dev ## only the tests with a real broker and real processes
-	$(BIN)/pytest -q -n 4 -m integration
+	$(BIN)/pytest -q -n 4 --dist loadgroup -m integration
 
 bench: .venv/.stamp-dev ## the closed-loop benchmark, up to 25 minutes (REPEATS=12 for a release)
 	$(BIN)/python -m bench --repeats $(REPEATS)
