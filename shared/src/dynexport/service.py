@@ -242,7 +242,7 @@ class Runner:
             self.context.event(
                 Level.WARNING,
                 problem.kind,
-                f"a message on {problem.path} was dropped: {problem.detail}",
+                problem.sentence,
                 topic=problem.path,
                 times=number,
                 offset_s=problem.offset_s,

@@ -9,24 +9,33 @@ from pathlib import Path
 
 import typer
 
+from dynexport.access import as_user, folder_of
 from dynexport.bus import MqttBus
 from dynexport.clock import SystemClock
-from dynexport.settings.load import ConfigError, load
+from dynexport.settings.load import ConfigError, find, load
 from dynexport.settings.models import MqttSection, Site
 
 CLOCK = SystemClock()
+OWNER = "owner"
 CONNECTS_WITHIN_S = 5.0
 CONFIG = typer.Option(None, "--config", "-c", help="site.yaml; default DYNEXPORT_CONFIG or ./site.yaml.")
 
 
-def site_of(config: Path | None) -> Site:
-    """Load `site.yaml`; prints every mistake and ends with exit code 2."""
+def site_of(config: Path | None, *, user: str | None = OWNER) -> Site:
+    """Load `site.yaml`; prints every mistake and ends with exit code 2.
+
+    Where it names no user of the broker, we are `user` of the folder that `init` made, if there is one.
+    """
     try:
-        return load(config)
+        site = load(config)
     except ConfigError as error:
         typer.echo(str(error), err=True)
         typer.echo("next: mend these lines, then `dynexport check`", err=True)
         raise typer.Exit(2) from None
+    if user is None:
+        return site
+    folder = folder_of(find(config, os.environ), os.environ)
+    return site.model_copy(update={"mqtt": as_user(site.mqtt, folder, user)})
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from importlib.metadata import EntryPoint, entry_points
 import typer
 
 from dynexport import __version__
-from dynexport.cli import owner, running
+from dynexport.cli import access, owner, running
 
 GROUP = "dynexport.verbs"
-OWN = (running.demo, running.up, owner.watch, owner.limit, owner.check, owner.enable)
+OWN = (running.demo, running.up, owner.watch, owner.limit, owner.check, owner.enable, access.init)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -40,6 +40,7 @@ def run() -> None:
     logging.basicConfig(level=logging.WARNING)
     for verb in OWN:
         app.command()(verb)
+    app.add_typer(access.user, name="user")
     for entry in sorted(entry_points(group=GROUP), key=lambda found: found.name):
         add(entry)
     app()

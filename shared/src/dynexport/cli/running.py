@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,6 +19,7 @@ import typer
 from ruamel.yaml import YAML
 
 from dynexport import topics
+from dynexport.access import environment, folder_of
 from dynexport.broker import BrokerError, Preference, RunningBroker, free_port, random_root, start_broker
 from dynexport.bus import MqttBus
 from dynexport.cli.connect import CLOCK, CONFIG, site_of
@@ -47,8 +48,8 @@ def interruptible() -> Iterator[threading.Event]:
 
 
 def up(config: Path | None = CONFIG) -> None:
-    """Start every service that site.yaml needs, until interrupted."""
-    site = site_of(config)
+    """Start every service that site.yaml needs, until interrupted; with `init`'s folder each as its own user."""
+    site = site_of(config, user=None)
     modules = services_of(site)
     lock = threading.Lock()
 
@@ -58,7 +59,13 @@ def up(config: Path | None = CONFIG) -> None:
         with lock:
             typer.echo(f"{prefix} {text}")
 
-    supervisor = Supervisor(find(config, os.environ).resolve(), modules, log)
+    path = find(config, os.environ).resolve()
+    folder = folder_of(path, os.environ)
+
+    def own_env(name: str) -> Mapping[str, str]:
+        return environment(folder, name) if site.mqtt.username is None else {}
+
+    supervisor = Supervisor(path, modules, log, own_env=own_env)
     with interruptible() as stop:
         supervisor.start()
         typer.echo(f"{len(modules)} services started. See it live: `dynexport watch`. Stop with Ctrl-C.")
