@@ -44,6 +44,7 @@ class Composed:
         self.project = f"dynexport-test-{secrets.token_hex(3)}"
         self.port = free_port()
         self.record = Record(directory / "record.jsonl")
+        self._passwords: dict[str, str] = {}
         directory.chmod(0o777)  # for the simulator's own user
         self._env = {
             "DYNEXPORT_VERSION": VERSION,
@@ -94,10 +95,18 @@ class Composed:
         self.record.update()
 
     def password(self, user: str) -> str:
-        """What `init` made for a user."""
-        return self.compose(
-            "exec", "-T", "mosquitto", "cat", f"/var/lib/dynexport/init/{user}.password"
-        ).strip()
+        """What `init` made for a user; asked for once, because a paused container would not tell."""
+        if user not in self._passwords:
+            words = ["cat", f"/var/lib/dynexport/access/secrets/{user}"]
+            self._passwords[user] = self.compose("exec", "-T", "tariff-limits", *words).strip()
+        return self._passwords[user]
+
+    def add_user(self, name: str, may_write: Sequence[str]) -> None:
+        """By `dynexport user add` in a container of its own: the broker takes the user in by itself."""
+        words = ["run", "--rm", "--no-deps", "--no-TTY", "--user", "1883:1883", "cli", "user", "add", name]
+        grants = [word for topic in may_write for word in ("--may-write", topic)]
+        said = self.compose(*words, "--config", "/etc/dynexport/demo.yaml", *grants)
+        self._passwords[name] = said.partition("password: ")[2].split()[0]
 
     def publish(self, user: str, topic: str, payload: str) -> None:
         """As this user, by `mosquitto_pub` in the broker's container."""
@@ -109,6 +118,7 @@ class Composed:
         listen = f"mosquitto_sub -u {user} -P {self.password(user)} -t '#' -W {seconds} -F %t || true"
         with ThreadPoolExecutor(1) as pool:
             heard = pool.submit(self.compose, "exec", "-T", "mosquitto", "sh", "-c", listen)
+            CLOCK.sleep(2.0)  # until it listens
             meanwhile()
             return set(heard.result().split())
 
