@@ -17,7 +17,7 @@ from dynexport.messages import Message
 from dynexport.testing.examples import EXAMPLES
 from dynexport.topics import ADDED, TABLE
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("compose")]
+pytestmark = [pytest.mark.integration, pytest.mark.needs("docker"), pytest.mark.xdist_group("compose")]
 
 EXPORT_LIMIT_W, FAILSAFE_W = 5000.0, 1500.0
 LOAD_W, LESS_LOAD_W = 3000.0, 500.0
