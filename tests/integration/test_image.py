@@ -62,7 +62,7 @@ class Site:
             "security_opt": ["no-new-privileges"],
             "init": True,
         }
-        return made.with_kwargs(network_mode="host", tmpfs={"/tmp": "size=16m"}, **hardened)
+        return made.with_tmpfs_mount("/tmp", "size=16m").with_kwargs(network_mode="host", **hardened)
 
     def once(self, *words: str) -> str:
         """A verb of the command line; what it said. Raises AssertionError when it fails."""
