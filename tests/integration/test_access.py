@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -22,8 +21,9 @@ from dynexport.settings.models import MqttSection, Site
 from dynexport.testing.builders import SITE, limit
 from dynexport.topics import EACH, TABLE, Topic
 
+from .guarded import configuration
+
 pytestmark = [pytest.mark.integration, pytest.mark.needs("mosquitto")]
-REPOSITORY = Path(__file__).resolve().parents[2]
 CLOCK = SystemClock()
 GRANTED = 0
 NOT_AUTHORIZED = 0x87
@@ -51,13 +51,14 @@ def the_table_lets(user: str, topic: Topic, ids: tuple[str, ...]) -> bool:
 class Place:
     """A running broker and the folder of its users."""
 
-    def __init__(self, folder: Path, conf: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int) -> None:
         self.site = Site.model_validate({**SITE, "mqtt": {"host": HOST, "port": port}})
         self.folder = folder
         prepare(folder, self.site)
         program = mosquitto()
         assert program is not None
-        self.broker = RunningBroker("mosquitto", port, [program, "-c", str(conf)], folder / "log")
+        command = [program, "-c", str(configuration(folder, port))]
+        self.broker = RunningBroker("mosquitto", port, command, folder.parent / "log")
 
     def password(self, user: str) -> str:
         return (self.folder / "secrets" / user).read_text()
@@ -131,15 +132,7 @@ class Peer:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """`mosquitto/mosquitto.conf` as it is, but for its folders, its port and, as root, its user."""
-    folder = tmp_path_factory.mktemp("access")
-    port = free_port()
-    text = (REPOSITORY / "mosquitto" / "mosquitto.conf").read_text()
-    text = text.replace("/etc/dynexport", str(folder)).replace("/var/lib/mosquitto/", f"{folder}/")
-    text = text.replace("\nlistener 1883\n", f"\nlistener {port} {HOST}\n")
-    conf = folder / "mosquitto.conf"
-    conf.write_text(text + ("user root\n" if os.geteuid() == 0 else ""))
-    running = Place(folder, conf, port)
+    running = Place(tmp_path_factory.mktemp("broker") / "access", free_port())
     with running.broker:
         yield running
 

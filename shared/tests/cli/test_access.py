@@ -1,13 +1,10 @@
-"""`init` and `user` as they are typed, and the services of `up` as users of their own."""
+"""`init` and `user` as they are typed."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +12,10 @@ from ruamel.yaml import YAML
 
 from dynexport.access import PEOPLE, SERVICES, verifies
 from dynexport.access.passwords import read_passwords
-from dynexport.broker import HOST, RunningBroker, free_port, mosquitto
-from dynexport.clock import SystemClock
+from dynexport.broker import HOST, free_port
 from dynexport.testing.builders import SITE
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-CLOCK = SystemClock()
 
 
 @pytest.fixture
@@ -115,62 +110,6 @@ def test_without_init_user_says_what_to_type(config: Path) -> None:
     assert "dynexport init" in done.stderr
 
 
-@pytest.fixture
-def broker(config: Path) -> Iterator[RunningBroker]:
-    """The repository's configuration on this machine's mosquitto, started by the repository's script."""
-    dynexport(config, "init")
-    site, place = YAML().load(config), config.parent / "access"
-    text = (REPOSITORY / "mosquitto" / "mosquitto.conf").read_text()
-    text = text.replace("/etc/dynexport", str(place)).replace("/var/lib/mosquitto/", f"{place}/")
-    text = text.replace("\nlistener 1883\n", f"\nlistener {site['mqtt']['port']} {HOST}\n")
-    conf = config.parent / "mosquitto.conf"
-    conf.write_text(text + ("user root\n" if os.geteuid() == 0 else ""))
-    program = mosquitto()
-    assert program is not None
-    folders = f"PATH={Path(program).parent}:{os.environ['PATH']}"
-    command = [
-        "env",
-        folders,
-        f"DYNEXPORT_BROKER={place / 'mosquitto'}",
-        str(REPOSITORY / "mosquitto" / "run"),
-    ]
-    with RunningBroker(
-        "mosquitto", site["mqtt"]["port"], [*command, "-c", str(conf)], place / "log"
-    ) as running:
-        yield running
-
-
-@pytest.mark.integration
-@pytest.mark.needs("mosquitto")
-def test_a_broker_that_our_script_started_takes_a_new_user_in_by_itself(
-    config: Path, broker: RunningBroker
-) -> None:
-    done = dynexport(config, "user", "add", "shed", "--may-write", "limit/shed")
-    assert f"the broker at {HOST}:{broker.port} lets shed in" in done.stdout
-
-
-@pytest.mark.integration
-@pytest.mark.needs("mosquitto")
-def test_up_gives_each_service_its_own_user_and_our_verbs_are_the_owner(
-    config: Path, broker: RunningBroker
-) -> None:
-    command = [sys.executable, "-m", "dynexport.cli", "up", "--config", str(config)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as up:
-        log = config.parent / "access" / "log"
-        want = [f"u'{name}'" for name in ("meter-reader", "inverter-writer", "limit-engine")]
-        end = CLOCK.mono() + 40.0
-        while not all(one in log.read_text() for one in want) and CLOCK.mono() < end:
-            CLOCK.sleep(0.2)
-        done = dynexport(config, "limit", "0", "--for", "1m")
-        up.send_signal(signal.SIGTERM)
-        said = up.communicate(timeout=30)[0]
-    assert [one for one in want if one not in log.read_text()] == []
-    assert "u'owner'" in log.read_text()
-    assert "in force now" in done.stdout
-    assert "refused" not in said
-
-
-@pytest.mark.skipif(shutil.which("sh") is None, reason="no shell")
 def test_the_script_ends_with_its_broker_and_with_its_status(tmp_path: Path) -> None:
     (tmp_path / "mosquitto").write_text("#!/bin/sh\nexit 3\n")
     (tmp_path / "mosquitto").chmod(0o755)
