@@ -155,7 +155,7 @@ def test_a_program_that_is_killed_ends_its_container_which_comes_back(settled: C
 def test_a_container_that_was_paused_recovers(settled: Composed, service: str) -> None:
     start = CLOCK.mono()
     load(settled, LESS_LOAD_W)
-    settled.pause(service, 12.0)
+    settled.pause(service, 8.0)
     assert wait_until(lambda _: near_limit(settled), ["export"], 45.0) == []
     assert settled.over_limit_s(EXPORT_LIMIT_W + MARGIN_W, start) <= OVER_AT_MOST_S[service]
 
