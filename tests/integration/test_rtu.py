@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
+from bench.processes import tree
 from bench.stack import CLOCK, CONTROL, Stack, stack
 
 pytestmark = pytest.mark.integration
@@ -71,3 +74,18 @@ def test_a_dead_inverter_on_the_bus_does_not_keep_the_meter_and_the_other_from_b
         site.wait(5.0)
         generation = [sample.export_w + sample.load_w for sample in site.record.since(start)]
         assert max(generation) < 1000 + 500 + 60
+
+
+def test_a_writer_that_froze_leaves_its_bus_to_its_successor(tmp_path: Path) -> None:
+    serial = {"port": str(tmp_path / "ttyUSB0"), "baudrate": 19200}
+    with stack(export_limit_w=EXPORT_LIMIT_W, load_w=LOAD_W, serial=serial) as site:
+        site.start(CONTROL)
+        site.wait(15.0)
+        parent = site.processes["inverter_writer"].pid
+        (worker,) = tree([parent]) - {parent}
+        os.kill(worker, signal.SIGSTOP)
+        site.wait(30.0)
+        site.limit(1500.0)
+        site.wait(8.0)
+        assert max(exports(site, 3.0)) < 1550
+        assert tree([parent]) - {parent} != {worker}
