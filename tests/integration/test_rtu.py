@@ -45,7 +45,7 @@ def test_inverter_and_meter_on_one_bus_are_kept_at_the_limit_by_its_one_master(
         site.limit(1500.0)
         site.wait(8.0)
         assert max(exports(site, 3.0)) < 1550
-        assert "nothing to do here" in log_of(site, "meter_reader")
+        assert "inverter-writer reads it" in log_of(site, "meter_reader")
 
 
 def test_an_adapter_that_is_pulled_out_and_put_back_is_taken_up_again(tmp_path: Path) -> None:

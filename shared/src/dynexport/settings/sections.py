@@ -32,6 +32,10 @@ class SiteSection(Section):
         default="auto",
         description="`trusted` for a machine whose clock is known to be right; `auto` asks the kernel.",
     )
+    state_dir: str = Field(
+        default="state",
+        description="Folder for what must survive a restart; a relative path starts where `site.yaml` is.",
+    )  # fmt: skip
 
     @property
     def zone(self) -> ZoneInfo:
