@@ -34,12 +34,12 @@ def log_of(site: Stack, module: str) -> str:
     return (site.directory / f"{module}.log").read_text(errors="replace")
 
 
-@pytest.mark.parametrize("baudrate", [9600, 19200])
+@pytest.mark.parametrize(("baudrate", "models"), [(9600, "integer"), (19200, "der")])
 def test_inverter_and_meter_on_one_bus_are_kept_at_the_limit_by_its_one_master(
-    tmp_path: Path, baudrate: int
+    tmp_path: Path, baudrate: int, models: str
 ) -> None:
     serial = {"port": str(tmp_path / "ttyUSB0"), "baudrate": baudrate}
-    with stack(export_limit_w=EXPORT_LIMIT_W, load_w=LOAD_W, serial=serial) as site:
+    with stack(export_limit_w=EXPORT_LIMIT_W, load_w=LOAD_W, serial=serial, map=models) as site:
         site.start(CONTROL)
         settles(site, EXPORT_LIMIT_W)
         site.limit(1500.0)
