@@ -101,8 +101,13 @@ def test_on_a_real_port_even_who_asks_for_no_lock_is_kept_out(
     os.chmod(device, 0o666)
     user = NOBODY if os.geteuid() == 0 else None
     open_it = ["/bin/sh", "-c", f"exec 3<>{device}"]
-    found = subprocess.run(open_it, user=user, cwd="/", capture_output=True, text=True, check=False)
-    assert os.strerror(errno.EBUSY) in found.stderr
+
+    def opened() -> str:
+        return subprocess.run(open_it, user=user, cwd="/", capture_output=True, text=True, check=False).stderr
+
+    assert os.strerror(errno.EBUSY) in opened()
+    master.close()
+    assert opened() == ""
 
 
 def test_a_pseudo_terminal_is_not_made_exclusive_for_good(line: Line, master: Endpoint) -> None:

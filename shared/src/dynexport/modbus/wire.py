@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -40,6 +41,31 @@ class Wire(Protocol):
         ...
 
 
+class _Port:
+    """An open serial port under flock."""
+
+    def __init__(self, port: serial.Serial) -> None:
+        self._port = port
+
+    def fileno(self) -> int:
+        """Its descriptor."""
+        return int(self._port.fileno())
+
+    def close(self) -> None:
+        """Close it, which ends the lock."""
+        self._port.close()
+
+
+class _ExclusivePort(_Port):
+    """Under TIOCEXCL too, which would outlast us where root has the port open beside us."""
+
+    def close(self) -> None:
+        """Let others in, and close it."""
+        with contextlib.suppress(OSError):  # an adapter that was pulled out takes the mark with it
+            fcntl.ioctl(self.fileno(), termios.TIOCNXCL)
+        super().close()
+
+
 def open_wire(address: Address, timeout_s: float) -> Wire:
     """Open a port or a connection; raises OSError with a sentence."""
     if isinstance(address, SerialAddress):
@@ -69,10 +95,10 @@ def _open_serial(address: SerialAddress) -> Wire:
     except (serial.SerialException, termios.error) as error:
         number = _number(error) or errno.EIO
         raise OSError(number, WHY_NOT.get(number, str(error))) from error
-    if not _outlives_its_holder(port.fileno()):
-        fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
-    wire: Wire = port
-    return wire
+    if _outlives_its_holder(port.fileno()):
+        return _Port(port)
+    fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
+    return _ExclusivePort(port)
 
 
 def _number(error: BaseException | None) -> int | None:
