@@ -91,6 +91,7 @@ class ControlLaw:
     ramp: Ramp = field(init=False)
     tracks: dict[str, Track] = field(init=False)
     plausibility: Plausibility = field(init=False)
+    _total_w: float = field(init=False)
     _judges: dict[str, Plausibility] = field(init=False)
     _feeds: dict[str, str] = field(init=False)
     _rated_on_w: dict[str, float] = field(init=False)
@@ -104,6 +105,7 @@ class ControlLaw:
 
     def __post_init__(self) -> None:
         rate = self.plan.up_ramp_pct_per_s / 100.0
+        self._total_w = self.plan.total_w
         self.ramp = Ramp(0.0, rate * self.plan.total_w)
         self.tracks = {
             name: Track(name, rated_w, Ramp(0.0, rate * rated_w), self.plan.feeds.get(name, EVENLY))
@@ -195,8 +197,8 @@ class ControlLaw:
             target_w = 0.0
         phases_w = self.phases.targets_w(bounds.phases, mode, fresh=self._young(self.phases.heard, mono))
         may_rise = mode is not Mode.NORMAL or self._timely(mono, bounds)
-        taking = set(self.tracks) if mode is Mode.FAILSAFE else {track.id for track in self._answering(mono)}
-        target_w = min(target_w, self.plan.total_w)
+        taking = list(self.tracks.values()) if mode is Mode.FAILSAFE else self._answering(mono)
+        target_w = min(target_w, self._total_w)
         if phases_w:
             target_w = min(target_w, reach_w(target_w, phases_w, self.tracks, taking, bounds.caps_w))
         total_w = self.ramp.follow(target_w, mono, may_rise=may_rise)
@@ -263,7 +265,7 @@ class ControlLaw:
 
     def _headroom(self, bounds: Bounds) -> float | None:
         least = [limit for limit in (bounds.export_limit_w, bounds.generation_limit_w) if limit is not None]
-        if not (least and min(least) < self.plan.total_w) and not self._phase_may_exceed(bounds):
+        if not (least and min(least) < self._total_w) and not self._phase_may_exceed(bounds):
             return None
         return self.plan.headroom_pct / 100.0
 
@@ -295,10 +297,10 @@ class ControlLaw:
         answering = self._answering(mono)
         if self.plan.location is not Location.FEED_IN or not answering:
             return
-        if abs(sum(track.power.slope(MOVING_S) for track in answering)) > MOVING * self.plan.total_w:
+        if abs(sum(track.power.slope(MOVING_S) for track in answering)) > MOVING * self._total_w:
             known_from = max(track.power.samples[0][0] for track in answering)
             self.latency.learn(
                 lambda moment: sum(track.power.at(moment) for track in answering),
                 known_from,
-                LESSON * self.plan.total_w,
+                LESSON * self._total_w,
             )
