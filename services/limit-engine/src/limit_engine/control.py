@@ -16,68 +16,17 @@ from limit_engine.inverters import Track
 from limit_engine.latency import MeterLatency
 from limit_engine.load import LoadEstimate, LoadFollower, LoadSample
 from limit_engine.meter import MeterSample, MeterStream
-from limit_engine.phases import PhaseBounds, PhaseLoads
+from limit_engine.phases import PhaseLoads
 from limit_engine.plausibility import Plausibility
 from limit_engine.ramp import Ramp
 from limit_engine.shares import reach_w, shares_w
+from limit_engine.terms import Bounds, Decision, Plan
 from limit_engine.view import load_of_a_phase, load_of_the_site, window
+
+__all__ = ["Bounds", "ControlLaw", "Decision", "Plan"]
 
 MOVING_S, MOVING, LESSON = 3.0, 0.002, 0.05
 FULL_W = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The fixed figures of a site: ratings and phases by inverter id, watts, and the settings of the law."""
-
-    rated_w: Mapping[str, float]
-    up_ramp_pct_per_s: float = 20.0
-    headroom_pct: float = 10.0
-    meter_period_s: float = 0.5
-    location: Location = Location.FEED_IN
-    has_battery: bool = False
-    feeds: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def total_w(self) -> float:
-        """The sum of the ratings."""
-        return sum(self.rated_w.values())
-
-    @property
-    def open_loop_after_s(self) -> float:
-        """How old the last meter reading may be: 4 s, or 3 periods if longer."""
-        return max(4.0, 3.0 * self.meter_period_s)
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What limits this cycle, watts: None is no limit.
-
-    `blind_w`: all that makes power and does not obey us, as open loop has to count it; `uncontrolled_w`: of
-    that what a generation limit counts; `unseen_w`: inverters that do not answer, as both count them;
-    `caps_w`: limits of single inverters; `phases`: what limits each phase, None when nothing does.
-    """
-
-    export_limit_w: float | None
-    generation_limit_w: float | None = None
-    failsafe_w: float | None = None
-    blind_w: float = 0.0
-    uncontrolled_w: float = 0.0
-    unseen_w: float = 0.0
-    caps_w: Mapping[str, float] = field(default_factory=dict)
-    phases: PhaseBounds | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What each inverter is commanded (`commands_w`, gain counted in) and why, watts; `full` names full phases."""
-
-    mode: Mode
-    target_w: float
-    shares_w: Mapping[str, float]
-    commands_w: Mapping[str, float]
-    load_w: float | None
-    full: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
