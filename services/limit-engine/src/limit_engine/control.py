@@ -163,7 +163,12 @@ class ControlLaw:
 
     def meter_fresh(self, mono: float) -> bool:
         """Whether the last meter reading is young enough for closed loop."""
-        return self._young(self._meter_heard, mono)
+        return mono <= self.meter_deadline
+
+    @property
+    def meter_deadline(self) -> float:
+        """Until when the last meter reading counts."""
+        return self._meter_heard + self.plan.open_loop_after_s
 
     def _young(self, heard: float, mono: float) -> bool:
         return mono - heard <= self.plan.open_loop_after_s

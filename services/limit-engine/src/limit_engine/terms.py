@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from dynexport.messages import Location, Mode
 from limit_engine.phases import PhaseBounds
 
+NOTICED_S = 0.1  # from the end of the meter's deadline to the setpoint that answers it
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -28,8 +30,8 @@ class Plan:
 
     @property
     def open_loop_after_s(self) -> float:
-        """How old the last meter reading may be: 4 s, or 3 periods if longer."""
-        return max(4.0, 3.0 * self.meter_period_s)
+        """How old the last meter reading may be: open loop is in force within 4 s, or 3 periods if longer."""
+        return max(4.0, 3.0 * self.meter_period_s) - NOTICED_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,18 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from dynexport.settings.base import Identifier, Number, Rating, Section, Tcp, Whole
+from dynexport.settings.base import Identifier, Number, Rating, Section, SerialChoice, TcpChoice, Whole
 
 Phase = Literal["a", "b", "c", "abc"]
 
 
 class SunSpecInverter(Section):
-    """A SunSpec inverter (models 101-103, 111-113, limited through 123) over Modbus TCP."""
+    """A SunSpec inverter (models 101-103, 111-113 or 701, limited through 704 or 123) over Modbus TCP or RTU."""
 
     id: Identifier = Field(description="Its name in topics.")
-    driver: Literal["sunspec"] = Field(description="`sunspec`: read and limited over Modbus TCP.")
-    tcp: Tcp = Field(description="Where it answers.")
+    driver: Literal["sunspec"] = Field(description="`sunspec`: read and limited over Modbus.")
+    serial: SerialChoice = None
+    tcp: TcpChoice = None
     unit: Whole = Field(default=1, ge=0, le=247, description="Modbus unit id.")
     rated_w: Rating = Field(description="Rated power, watts; compared with what the device says.")
     phase: Phase = Field(default="abc", description="The phase it feeds.")
@@ -31,11 +32,18 @@ class SunSpecInverter(Section):
         default=0, ge=0, le=3600,
         description="Model 123 only, for an inverter known to revert to a lower limit by itself; 0: none.",
     )  # fmt: skip
+    limit_persists: bool = Field(
+        default=False,
+        description="true: its limit outlives a power cut (flash memory). It is then written seldom, and one that "
+        "was found there is kept until `dynexport adopt`.",
+    )
 
     @model_validator(mode="after")
     def _timer_outlives_refresh(self) -> Self:
         if 0 < self.revert_timer_s < 20:
             raise ValueError("revert_timer_s: 0, or at least 20: the limit is refreshed every 8 s")
+        if self.revert_timer_s and self.limit_persists:
+            raise ValueError("revert_timer_s: 0 with limit_persists, which is not refreshed")
         return self
 
 
