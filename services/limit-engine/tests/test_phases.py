@@ -12,10 +12,11 @@ import pytest
 from bench.loop import Loop
 
 from dynexport.messages import InverterState, Location, Mode
-from dynexport.sharing import PHASES
+from dynexport.sharing import PHASES, on_phase
 from dynexport.testing.plant import InverterModel, MeterModel
 from limit_engine.control import Bounds, ControlLaw, Plan
 from limit_engine.phases import PhaseBounds
+from limit_engine.site import unseen_w
 
 LIMIT_W, EACH_W = 1500.0, 2000.0
 SINGLES = tuple((5000.0, phase) for phase in PHASES)
@@ -253,6 +254,48 @@ def test_loads_that_step_on_single_phases_do_not_accuse_the_meter() -> None:
         use(loop, *loads_w)
         loop.run(20.0)
         assert loop.law.meter_wrong is None
+
+
+def disturb(loop: Loop, rng: random.Random) -> bool:
+    """Perhaps change something; True when the site needs time to answer."""
+    match rng.randrange(40):
+        case 0 | 1:
+            use(loop, *(rng.uniform(50, 4000) for _ in PHASES))
+        case 2:
+            loop.meter_phases = not loop.meter_phases
+        case 3:
+            loop.meter_alive = not loop.meter_alive
+        case 4:
+            loop.silent = loop.silent ^ {rng.choice(list(loop.law.tracks))}
+        case 5:
+            for inverter in loop.plant.inverters:
+                inverter.available_w = rng.uniform(0, 1) * inverter.model.rated_w
+        case _:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_faults_leave_no_phase_above_its_limit(seed: int) -> None:
+    rng = random.Random(seed)
+    loop = roof(rng.choice((SINGLES, ON_ALL, MIXED)), InverterModel(1.0, rng.choice((0.2, 1.0))), seed=seed)
+    calm_since = over_since = 0.0
+    for _ in range(200):
+        calm_since = loop.plant.now if disturb(loop, rng) else calm_since
+        unseen = unseen_w(loop.law.tracks, {}, loop.plant.now)
+        on_each = {phase: on_phase(phase, unseen, loop.law.plan.feeds) for phase in PHASES}
+        loop.bounds = replace(PHASE_BOUNDS, phases=PhaseBounds(LIMIT_W, unseen_w=on_each))
+        loop.run(1.0)
+        over_since = over_since if max(exported(loop)) > LIMIT_W + 100.0 else loop.plant.now
+        assert loop.plant.now - max(over_since, calm_since) <= 10.0
+        decision = loop.decision
+        assert decision is not None
+        blind = decision.mode is Mode.OPEN_LOOP or loop.law.phases.unknown
+        if blind and not loop.silent:
+            assert (
+                max(on_phase(phase, decision.shares_w, loop.law.plan.feeds) for phase in PHASES)
+                <= LIMIT_W + 1e-6
+            )
 
 
 Case = tuple[float, float, float, float, float, tuple[tuple[float, str], ...]]

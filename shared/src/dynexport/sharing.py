@@ -40,7 +40,7 @@ def share_out(
     share is above its ceiling. Nobody could be given more without taking it from somebody who has no larger
     fraction. More to share out never lowers a share; a looser phase never lowers the sum.
     """
-    waiting = sorted(takers, key=lambda taker: (max(0.0, taker.ceiling_w) / taker.rated_w, taker.id))
+    waiting = sorted(takers, key=lambda taker: (taker.ceiling_w / taker.rated_w, taker.id))
     if not phases_w:
         return _of_the_site(max(0.0, total_w), waiting)
     levels = _levels({SITE: max(0.0, total_w), **phases_w}, waiting)

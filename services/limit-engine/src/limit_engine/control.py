@@ -16,69 +16,17 @@ from limit_engine.inverters import Track
 from limit_engine.latency import MeterLatency
 from limit_engine.load import LoadEstimate, LoadFollower, LoadSample
 from limit_engine.meter import MeterSample, MeterStream
-from limit_engine.phases import PhaseBounds, PhaseLoads
+from limit_engine.phases import PhaseLoads
 from limit_engine.plausibility import Plausibility
 from limit_engine.ramp import Ramp
 from limit_engine.shares import reach_w, shares_w
+from limit_engine.terms import Bounds, Decision, Plan
 from limit_engine.view import load_of_a_phase, load_of_the_site, window
 
+__all__ = ["Bounds", "ControlLaw", "Decision", "Plan"]
+
 MOVING_S, MOVING, LESSON = 3.0, 0.002, 0.05
-NOTICED_S = 0.1  # from the end of the meter's deadline to the setpoint that answers it
 FULL_W = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The fixed figures of a site: ratings and phases by inverter id, watts, and the settings of the law."""
-
-    rated_w: Mapping[str, float]
-    up_ramp_pct_per_s: float = 20.0
-    headroom_pct: float = 10.0
-    meter_period_s: float = 0.5
-    location: Location = Location.FEED_IN
-    has_battery: bool = False
-    feeds: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def total_w(self) -> float:
-        """The sum of the ratings."""
-        return sum(self.rated_w.values())
-
-    @property
-    def open_loop_after_s(self) -> float:
-        """How old the last meter reading may be: open loop is in force within 4 s, or 3 periods if longer."""
-        return max(4.0, 3.0 * self.meter_period_s) - NOTICED_S
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What limits this cycle, watts: None is no limit.
-
-    `blind_w`: all that makes power and does not obey us, as open loop has to count it; `uncontrolled_w`: of
-    that what a generation limit counts; `unseen_w`: inverters that do not answer, as both count them;
-    `caps_w`: limits of single inverters; `phases`: what limits each phase, None when nothing does.
-    """
-
-    export_limit_w: float | None
-    generation_limit_w: float | None = None
-    failsafe_w: float | None = None
-    blind_w: float = 0.0
-    uncontrolled_w: float = 0.0
-    unseen_w: float = 0.0
-    caps_w: Mapping[str, float] = field(default_factory=dict)
-    phases: PhaseBounds | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What each inverter is commanded (`commands_w`, gain counted in) and why, watts; `full` names full phases."""
-
-    mode: Mode
-    target_w: float
-    shares_w: Mapping[str, float]
-    commands_w: Mapping[str, float]
-    load_w: float | None
-    full: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -92,6 +40,7 @@ class ControlLaw:
     ramp: Ramp = field(init=False)
     tracks: dict[str, Track] = field(init=False)
     plausibility: Plausibility = field(init=False)
+    _total_w: float = field(init=False)
     _judges: dict[str, Plausibility] = field(init=False)
     _feeds: dict[str, str] = field(init=False)
     _rated_on_w: dict[str, float] = field(init=False)
@@ -105,6 +54,7 @@ class ControlLaw:
 
     def __post_init__(self) -> None:
         rate = self.plan.up_ramp_pct_per_s / 100.0
+        self._total_w = self.plan.total_w
         self.ramp = Ramp(0.0, rate * self.plan.total_w)
         self.tracks = {
             name: Track(name, rated_w, Ramp(0.0, rate * rated_w), self.plan.feeds.get(name, EVENLY))
@@ -196,8 +146,8 @@ class ControlLaw:
             target_w = 0.0
         phases_w = self.phases.targets_w(bounds.phases, mode, fresh=self._young(self.phases.heard, mono))
         may_rise = mode is not Mode.NORMAL or self._timely(mono, bounds)
-        taking = set(self.tracks) if mode is Mode.FAILSAFE else {track.id for track in self._answering(mono)}
-        target_w = min(target_w, self.plan.total_w)
+        taking = list(self.tracks.values()) if mode is Mode.FAILSAFE else self._answering(mono)
+        target_w = min(target_w, self._total_w)
         if phases_w:
             target_w = min(target_w, reach_w(target_w, phases_w, self.tracks, taking, bounds.caps_w))
         total_w = self.ramp.follow(target_w, mono, may_rise=may_rise)
@@ -269,7 +219,7 @@ class ControlLaw:
 
     def _headroom(self, bounds: Bounds) -> float | None:
         least = [limit for limit in (bounds.export_limit_w, bounds.generation_limit_w) if limit is not None]
-        if not (least and min(least) < self.plan.total_w) and not self._phase_may_exceed(bounds):
+        if not (least and min(least) < self._total_w) and not self._phase_may_exceed(bounds):
             return None
         return self.plan.headroom_pct / 100.0
 
@@ -301,10 +251,10 @@ class ControlLaw:
         answering = self._answering(mono)
         if self.plan.location is not Location.FEED_IN or not answering:
             return
-        if abs(sum(track.power.slope(MOVING_S) for track in answering)) > MOVING * self.plan.total_w:
+        if abs(sum(track.power.slope(MOVING_S) for track in answering)) > MOVING * self._total_w:
             known_from = max(track.power.samples[0][0] for track in answering)
             self.latency.learn(
                 lambda moment: sum(track.power.at(moment) for track in answering),
                 known_from,
-                LESSON * self.plan.total_w,
+                LESSON * self._total_w,
             )

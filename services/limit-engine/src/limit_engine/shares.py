@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
 from dynexport.sharing import Taker, share_out
 from limit_engine.inverters import Track
@@ -18,27 +19,26 @@ def by_rating(tracks: Iterable[Track], caps_w: Mapping[str, float]) -> list[Take
 
 def by_use(tracks: Iterable[Track], caps_w: Mapping[str, float], headroom: float | None) -> list[Taker]:
     """Those that do not use their share are held at their use and headroom (a part of the rating)."""
-    takers = []
-    for track in tracks:
-        ceiling_w = track.ceiling_w(headroom)
-        if track.id in caps_w:
-            ceiling_w = min(ceiling_w, caps_w[track.id])
-        takers.append(Taker(track.id, track.rated_w, ceiling_w, track.phase))
-    return takers
+    takers = [Taker(track.id, track.rated_w, track.ceiling_w(headroom), track.phase) for track in tracks]
+    if not caps_w:
+        return takers
+    return [
+        taker._replace(ceiling_w=min(taker.ceiling_w, caps_w.get(taker.id, math.inf))) for taker in takers
+    ]
 
 
 def reach_w(
     target_w: float,
     phases_w: Mapping[str, float],
     tracks: Mapping[str, Track],
-    taking: set[str],
+    taking: Sequence[Track],
     caps_w: Mapping[str, float],
 ) -> float:
     """How much of a target the phases let through, watts: with all inverters, or with those that take part."""
     everybody = share_out(target_w, by_rating(tracks.values(), caps_w), phases_w)
     if len(taking) == len(tracks):
         return sum(everybody.values())
-    present = share_out(target_w, by_rating((tracks[name] for name in taking), caps_w), phases_w)
+    present = share_out(target_w, by_rating(taking, caps_w), phases_w)
     return max(sum(everybody.values()), sum(present.values()))
 
 
@@ -46,7 +46,7 @@ def shares_w(
     total_w: float,
     phases_w: Mapping[str, float],
     tracks: Mapping[str, Track],
-    taking: set[str],
+    taking: Sequence[Track],
     caps_w: Mapping[str, float],
     headroom: float | None,
 ) -> dict[str, float]:
@@ -54,10 +54,9 @@ def shares_w(
 
     One that does not take part (it does not answer) is part of the load, and its share is never raised.
     """
-    takers = by_use((track for track in tracks.values() if track.id in taking), caps_w, headroom)
-    shares = share_out(total_w, takers, phases_w)
-    if len(takers) < len(tracks):
+    shares = share_out(total_w, by_use(taking, caps_w, headroom), phases_w)
+    if len(taking) < len(tracks):
         fair = share_out(total_w, by_rating(tracks.values(), caps_w), phases_w)
-        for name in tracks.keys() - taking:
+        for name in tracks.keys() - shares.keys():
             shares[name] = min(tracks[name].share_w, fair[name])
     return shares
