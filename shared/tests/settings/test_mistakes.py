@@ -28,7 +28,7 @@ def test_a_setting_in_the_wrong_section_is_sent_to_its_own(site_file: SiteFile) 
 
 def test_a_key_near_nothing_is_answered_with_what_is_allowed(site_file: SiteFile) -> None:
     problem = site_file.put("unit: 240", "unit: 240, xyzzy: 1").problem()
-    assert problem.hint == "allowed here: driver, invert, location, poll_s, tcp, unit"
+    assert problem.hint == "allowed here: driver, invert, location, poll_s, serial, tcp, unit"
 
 
 def test_behind_a_misspelt_driver_the_other_mistakes_are_found_too(site_file: SiteFile) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from dynexport.settings.models import Tcp
+
 from .conftest import SiteFile
 
 HUSH = "hush hush"
@@ -18,7 +20,11 @@ def test_a_variable_overrides_and_makes_sections_that_are_not_there(site_file: S
         "DYNEXPORT__AGREEMENT__GENERATION_LIMIT_W": "null",
     }
     site = site_file.load(env)
-    assert (site.mqtt.port, site.inverters[0].tcp.port, site.control.enabled) == (1884, 1502, True)
+    assert (site.mqtt.port, site.inverters[0].tcp, site.control.enabled) == (
+        1884,
+        Tcp(host="192.0.2.11", port=1502),
+        True,
+    )
     assert site.sources["tariff"].kind == "preference"
     assert site.agreement.generation_limit_w is None
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from dynexport import messages as m
 from dynexport import topics
 from dynexport.failsafe import failsafe_disconnects, failsafe_share_w
-from dynexport.modbus.endpoint import Endpoint, ModbusError, TcpAddress
+from dynexport.modbus.address import Address, address_of
+from dynexport.modbus.endpoint import Endpoint, ModbusError
 from dynexport.modbus.meter_job import MeterJob
 from dynexport.modbus.sunspec_meter import MeterValues
 from dynexport.modbus.worker import EndpointWorker, Job
@@ -118,13 +119,13 @@ class Writer:
 
     def _make_workers(self) -> list[EndpointWorker]:
         site, clock, wake = self.context.site, self.context.clock, self.context.bus.wake
-        behind: dict[TcpAddress, list[Job]] = {}
+        behind: dict[Address, list[Job]] = {}
         for inverter in site.inverters:
-            address = TcpAddress(inverter.tcp.host, inverter.tcp.port)
-            behind.setdefault(address, []).append(self.jobs[inverter.id])
+            behind.setdefault(address_of(inverter), []).append(self.jobs[inverter.id])
         if site.meter_behind_inverter and isinstance(site.meter, SunSpecMeter):
-            address = TcpAddress(site.meter.tcp.host, site.meter.tcp.port)
-            behind[address].append(MeterJob(site.meter, clock, self._meter_read, self._meter_failed))
+            behind[address_of(site.meter)].append(
+                MeterJob(site.meter, clock, self._meter_read, self._meter_failed)
+            )
         return [EndpointWorker(Endpoint(address), jobs, clock, wake) for address, jobs in behind.items()]
 
     def _beat(self) -> None:

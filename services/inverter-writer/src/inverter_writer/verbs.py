@@ -11,7 +11,8 @@ from dynexport.bus import MqttBus
 from dynexport.cli.connect import CLOCK, CONFIG, connected, site_of
 from dynexport.cli.view import watts
 from dynexport.messages import InverterCapability, Request
-from dynexport.modbus.endpoint import Endpoint, ModbusError, TcpAddress
+from dynexport.modbus.address import address_of
+from dynexport.modbus.endpoint import Endpoint, ModbusError
 from dynexport.modbus.sunspec_inverter import SunSpecInverter
 from dynexport.ports import Received
 from dynexport.service import ONLINE
@@ -92,7 +93,7 @@ def _release(site: Site, settings: InverterSettings, yes: bool) -> bool:
     name = settings.id
     store = Store(Path(site.site.state_dir), name) if settings.limit_persists else None
     found = Handover(store)
-    endpoint = Endpoint(TcpAddress(settings.tcp.host, settings.tcp.port))
+    endpoint = Endpoint(address_of(settings))
     takeout = Takeout(settings, SunSpecInverter(endpoint, settings.unit), found)
     try:
         standing = takeout.look()

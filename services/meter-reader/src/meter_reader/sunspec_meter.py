@@ -9,7 +9,8 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from dynexport import topics
-from dynexport.modbus.endpoint import BadAnswer, Endpoint, ModbusError, TcpAddress
+from dynexport.modbus.address import address_of
+from dynexport.modbus.endpoint import BadAnswer, Endpoint, ModbusError
 from dynexport.modbus.meter_job import MeterJob, to_reading
 from dynexport.modbus.sunspec import BadValue
 from dynexport.modbus.sunspec_meter import MeterValues
@@ -36,7 +37,7 @@ class SunSpecMeterReader:
         self._oldest_s = max_age_s(settings.poll_s)
         self._found: deque[tuple[MeterValues, datetime] | ModbusError] = deque(maxlen=MOST_WAITING)
         job = MeterJob(settings, context.clock, self._on_reading, self._on_error)
-        endpoint = Endpoint(TcpAddress(settings.tcp.host, settings.tcp.port))
+        endpoint = Endpoint(address_of(settings))
         self.worker = EndpointWorker(endpoint, [job], context.clock, context.bus.wake)
 
     def start(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dynexport.clock import Clock
+from dynexport.modbus.address import Address, address_of
 from dynexport.settings.models import SimulatorSection, Site, SunSpecMeter
 from dynexport.sharing import PHASES
 from dynexport.testing.plant import InverterModel, MeterModel, Plant
@@ -82,9 +83,9 @@ class World:
         self._script()
         return now
 
-    def dark(self, now: float) -> bool:
-        """Whether the inverters sleep, with their Modbus."""
-        if self.faults.has("night", "", now):
+    def dark(self, now: float, inverter: str = "") -> bool:
+        """Whether an inverter (all of them without a name) sleeps, with its Modbus."""
+        if self.faults.has("night", inverter, now):
             return True
         if self.available_pct is not None:
             return self.available_pct < NIGHT_PCT
@@ -120,7 +121,7 @@ class World:
                 self.plant.meter = replace(self.plant.meter, noise_w=self._positive(name, value))
             case "revert":
                 for inverter in chosen:
-                    inverter.revert_after(now, 0.0, None)
+                    inverter.revert_after(now, 0.0, inverter.revert_limit_w)
             case "delay":
                 self.faults.begin(name, device, self._positive(name, value), for_s, now)
             case _:
@@ -151,14 +152,12 @@ class World:
         now = self.plant.now
         self.plant.load_w = self._load_w(now)
         share = self.available_pct / 100.0 if self.available_pct is not None else self.day.sun(self.hour)
-        if self.dark(now):
-            share = 0.0
-        for inverter in self.plant.inverters:
-            inverter.available_w = share * inverter.model.rated_w
+        for name, inverter in zip(self.names, self.plant.inverters, strict=True):
+            inverter.available_w = 0.0 if self.dark(now, name) else share * inverter.model.rated_w
 
 
-def meter_place(site: Site) -> tuple[str, int, int] | None:
-    """Host, port and unit of a Modbus meter; None for a meter of another kind."""
+def meter_place(site: Site) -> tuple[Address, int] | None:
+    """Address and unit of a Modbus meter; None for a meter of another kind."""
     if not isinstance(site.meter, SunSpecMeter):
         return None
-    return site.meter.tcp.host, site.meter.tcp.port, site.meter.unit
+    return address_of(site.meter), site.meter.unit

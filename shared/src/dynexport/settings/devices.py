@@ -6,17 +6,18 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from dynexport.settings.base import Identifier, Number, Rating, Section, Tcp, Whole
+from dynexport.settings.base import Identifier, Number, Rating, Section, SerialChoice, TcpChoice, Whole
 
 Phase = Literal["a", "b", "c", "abc"]
 
 
 class SunSpecInverter(Section):
-    """A SunSpec inverter (models 101-103, 111-113 or 701, limited through 704 or 123) over Modbus TCP."""
+    """A SunSpec inverter (models 101-103, 111-113 or 701, limited through 704 or 123) over Modbus TCP or RTU."""
 
     id: Identifier = Field(description="Its name in topics.")
-    driver: Literal["sunspec"] = Field(description="`sunspec`: read and limited over Modbus TCP.")
-    tcp: Tcp = Field(description="Where it answers.")
+    driver: Literal["sunspec"] = Field(description="`sunspec`: read and limited over Modbus.")
+    serial: SerialChoice = None
+    tcp: TcpChoice = None
     unit: Whole = Field(default=1, ge=0, le=247, description="Modbus unit id.")
     rated_w: Rating = Field(description="Rated power, watts; compared with what the device says.")
     phase: Phase = Field(default="abc", description="The phase it feeds.")

@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from dynexport.settings.base import ClockTime, Identifier, Section, Tcp, Watts, Whole
+from dynexport.modbus.address import address_of
+from dynexport.settings.base import ClockTime, Identifier, Section, Serial, Tcp, Watts, Whole
 from dynexport.settings.devices import Battery, SunSpecInverter, Uncontrolled
 from dynexport.settings.limits import AgreementSection, Fallback, Source
 from dynexport.settings.meters import Meter, MeterFields, MqttMeter, SunSpecMeter
@@ -22,6 +23,7 @@ __all__ = [
     "MeterFields",
     "MqttMeter",
     "MqttSection",
+    "Serial",
     "SimulatorSection",
     "Site",
     "SiteSection",
@@ -112,4 +114,4 @@ class Site(Section):
         """Whether the meter shares an inverter's endpoint: then inverter-writer reads it."""
         if not isinstance(self.meter, SunSpecMeter):
             return False
-        return any(inverter.tcp == self.meter.tcp for inverter in self.inverters)
+        return address_of(self.meter) in {address_of(inverter) for inverter in self.inverters}

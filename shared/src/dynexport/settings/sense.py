@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from dynexport.settings.buses import places
 from dynexport.settings.problems import Problem
 from dynexport.settings.shape import Location, dotted, value_at
 from dynexport.settings.source import Source
@@ -24,7 +25,7 @@ def doubts(source: Source) -> list[Problem]:
         *_agreement(source),
         *_sources(source),
         *_ids(source),
-        *_places(source),
+        *places(source),
         *_polls(source),
         *_meter(source),
         *_phases(source),
@@ -119,19 +120,6 @@ def _ids(source: Source) -> Iterator[Problem]:
                 yield source.problem((*place, "id"), message)
             elif isinstance(name, str):
                 first[name] = place
-
-
-def _places(source: Source) -> Iterator[Problem]:
-    first: dict[tuple[Any, ...], Location] = {}
-    for place, entry in _entries(source, "inverters"):
-        tcp = entry.get("tcp")
-        if not isinstance(tcp, dict) or tcp.get("host") is None:
-            continue
-        where = (str(tcp["host"]), str(tcp.get("port", 502)), str(entry.get("unit", 1)))
-        if where in first:
-            yield source.problem(place, f"has the same tcp and unit as {dotted(first[where])}")
-        else:
-            first[where] = place
 
 
 def _polls(source: Source) -> Iterator[Problem]:

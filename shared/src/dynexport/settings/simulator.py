@@ -35,8 +35,9 @@ class SimulatorSection(Section):
         default=0, ge=0, le=10, description="Meter's own refresh; 0: at every read."
     )
     meter_latency_s: Number = Field(default=0, ge=0, le=10, description="Meter's own delay.")
-    map: Literal["integer", "float"] = Field(
-        default="integer", description="SunSpec 103 and 203, or 113 and 213."
+    map: Literal["integer", "float", "der"] = Field(
+        default="integer",
+        description="SunSpec 103 and 203, or 113 and 213; `der`: 701 to 704, and 203 for the meter.",
     )
     seed: Whole = Field(default=1, description="Seed of the noise.")
     record: str | None = Field(
