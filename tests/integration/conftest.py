@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from bench.stack import CONTROL, Stack, stack
 from tests.integration.composed import IMAGE, ROOT, VERSION, run
+
+# these tests remove their own containers: testcontainers' helper, one more image to fetch, is not needed
+os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
 EXPORT_LIMIT_W, FAILSAFE_W, LOAD_W = 5000.0, 1500.0, 3000.0
 
