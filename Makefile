@@ -5,9 +5,6 @@ PROJECTS := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
 SOURCES := shared/src $(wildcard services/*/src) bench tests
 UV_COMPILE := uv pip compile -q --universal --generate-hashes --no-annotate --no-emit-index-url --no-header \
 	--python-version 3.11 shared/pyproject.toml requirements-build.in
-# the tests remove their own containers; the helper that would do it otherwise is one more image to fetch
-export TESTCONTAINERS_RYUK_DISABLED := true
-
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo up image test integration bench bench-quick bench-faults soak lint docs lock clean

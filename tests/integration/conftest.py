@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,6 +13,9 @@ from bench.trouble.targets import targets_of
 from tests.integration.composed import IMAGE, ROOT, VERSION, run
 
 Holds = Callable[..., None]
+
+# these tests remove their own containers: testcontainers' helper, one more image to fetch, is not needed
+os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
 
 @pytest.fixture

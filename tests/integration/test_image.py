@@ -138,3 +138,12 @@ def test_an_unknown_service_is_said_with_exit_code_2(image: str) -> None:
         found = container.get_wrapped_container()
         assert found.wait(timeout=30)["StatusCode"] == 2
         assert b"no service 'meter-raeder'" in found.logs()
+
+
+def test_the_health_check_fails_when_the_loop_has_not_ticked_for_15_s(image: str) -> None:
+    check = ["docker", "run", "--rm", "--entrypoint", "sh", image, "-ec"]
+    run(*check, "touch -d '-10 seconds' /tmp/ticked; dynexport-ticked")
+    said = run(
+        *check, "touch -d '-16 seconds' /tmp/ticked; ! dynexport-ticked; rm /tmp/ticked; ! dynexport-ticked"
+    )
+    assert said.count("the loop has not ticked for 15 s") == 2
