@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dynexport.sharing import PHASES
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The truth at one moment, watts."""
+    """The truth at one moment, watts; `phases_w` what each phase exports, empty with one phase."""
 
     mono: float
     export_w: float
     load_w: float
+    phases_w: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +67,7 @@ class Record:
         if "write" in line:
             self.writes.append(Write(float(line["mono"]), str(line["write"]), float(line["pct"])))
         else:
-            self.samples.append(Sample(float(line["mono"]), -float(line["site_w"]), float(line["load_w"])))
+            phases_w = tuple(-float(line[key]) for phase in PHASES if (key := f"site_{phase}_w") in line)
+            self.samples.append(
+                Sample(float(line["mono"]), -float(line["site_w"]), float(line["load_w"]), phases_w)
+            )

@@ -104,12 +104,15 @@ def site(
     export_limit_w: float = 1500.0,
     meter_behind: bool = False,
     serial: dict[str, Any] | None = None,
+    feeds: Sequence[str] = (),
+    phase_limit_w: float | None = None,
+    batteries: Sequence[dict[str, Any]] = (),
     **simulator: Any,
 ) -> dict[str, Any]:
     """`site.yaml` of the plant of control.md: ratings that sum to 10 kW, polls of 0.2 s, script-driven sun.
 
     With `meter_behind` the meter shares the first inverter's endpoint; with `serial` all share that bus, and are
-    polled as fast as a line of 9600 baud can.
+    polled as fast as a line of 9600 baud can. With `feeds`, the phase of each inverter, the site has three phases.
     """
     inverters: list[dict[str, Any]] = [
         {
@@ -119,6 +122,7 @@ def site(
             "unit": 1,
             "rated_w": 10_000 / count,
             "poll_s": 0.2,
+            **({"phase": feeds[index]} if feeds else {}),
         }
         for index in range(count)
     ]
@@ -135,14 +139,21 @@ def site(
             del device["tcp"]
             device |= {"serial": dict(serial), "poll_s": 0.5}
     return {
-        "site": {"name": "Bench", "time_zone": "Australia/Adelaide", "clock": "trusted"},
+        "site": {
+            "name": "Bench",
+            "time_zone": "Australia/Adelaide",
+            "clock": "trusted",
+            "phases": 3 if feeds else 1,
+        },
         "mqtt": {"host": mqtt.host, "port": mqtt.port, "root": mqtt.root},
         "agreement": {
             "export_limit_w": export_limit_w,
             "failsafe_export_limit_w": min(1500.0, export_limit_w),
+            "export_limit_per_phase_w": phase_limit_w,
         },
         "meter": meter,
         "inverters": inverters,
+        "batteries": list(batteries),
         "sources": {"manual": {"kind": "preference"}, "tariff": {"kind": "preference"}},
         "control": {"enabled": True},
         "simulator": {"sun": "script", "load_w": 5000, **simulator},

@@ -119,12 +119,14 @@ INVERTER_CONTROL = Topic(
     "what was asked, what was really written, what the inverter says it holds",
 )  # fmt: skip
 BATTERY_READING = _reading(
-    "battery/+/reading", m.BatteryReading, (ADDED,), "1 s", "a battery, + is discharge",
+    "battery/+/reading", m.BatteryReading, (METER_READER, ADDED), "1 s",
+    "a battery, + is discharge; from meter-reader when `batteries[].topic` is set",
     "5 s: its `rated_w` counts in open loop",
 )  # fmt: skip
 UNCONTROLLED_READING = _reading(
-    "uncontrolled/+/reading", m.PowerReading, (ADDED,), "1 s",
-    "a generator that does not obey us", "5 s: its `rated_w` counts in open loop",
+    "uncontrolled/+/reading", m.PowerReading, (METER_READER, ADDED), "1 s",
+    "a generator that does not obey us; from meter-reader when `uncontrolled[].topic` is set",
+    "5 s: its `rated_w` counts in open loop",
 )  # fmt: skip
 BATTERY_SETPOINT = Topic(
     "battery/+/setpoint", m.Setpoint, (LIMIT_ENGINE,), 0, False, "1 s + change", "as for an inverter",

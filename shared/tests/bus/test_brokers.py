@@ -14,7 +14,7 @@ import pytest
 
 from dynexport import messages as m
 from dynexport import topics
-from dynexport.broker import RunningBroker, free_port, mosquitto, start_broker
+from dynexport.broker import RunningBroker, free_port, start_broker
 from dynexport.bus import MqttBus
 from dynexport.clock import SystemClock
 from dynexport.ports import RawReceived, Received
@@ -26,7 +26,7 @@ CLOCK = SystemClock()
 ROOT = "test"
 
 
-needs_mosquitto = pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
+needs_mosquitto = pytest.mark.needs("mosquitto")
 
 
 @pytest.fixture(params=[pytest.param("mosquitto", marks=needs_mosquitto), "iotcore"])

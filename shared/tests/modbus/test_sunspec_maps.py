@@ -287,7 +287,7 @@ def test_ratings_come_from_121_else_from_120(server: Any, endpoint: Endpoint) ->
 
 def test_without_any_rating_an_inverter_is_refused(server: Any, endpoint: Endpoint) -> None:
     serve(server, block(103, INVERTER_103), block(121, {}))
-    with pytest.raises(BadValue, match="neither WMax nor WRtg"):
+    with pytest.raises(BadValue, match="neither WMax nor a rating"):
         SunSpecInverter(endpoint, 1).identify()
 
 

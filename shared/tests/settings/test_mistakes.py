@@ -63,6 +63,12 @@ MISTAKES = [
     ("id: roof", "id: roof, can_limit_to_zero: maybe", "must be true or false", "'maybe'"),
     ("driver: sunspec, tcp: {host: 192.0.2.11}", "driver: x, tcp: {host: a}", "must be sunspec", "'x'"),
     ("id: roof", "id: roof, revert_timer_s: 5", "revert_timer_s: 0, or at least 20", None),
+    (
+        "id: roof",
+        "id: roof, revert_timer_s: 60, limit_persists: true",
+        "revert_timer_s: 0 with limit_persists",
+        None,
+    ),
     ("tcp: {host: 192.0.2.10}", "tcp: 192.0.2.10", "needs settings below it", "'192.0.2.10'"),
     ("mqtt: {host: localhost}", "mqtt:", "needs settings below it", "nothing"),
     ("  manual: {kind: preference}\n", "", "needs settings below it", "nothing"),

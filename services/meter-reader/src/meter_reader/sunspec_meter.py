@@ -72,13 +72,13 @@ class SunSpecMeterReader:
     def _publish(self, values: MeterValues, measured_at: datetime, now: Moment) -> None:
         odd = doubt(measured_at, now.wall, self._oldest_s)
         if odd is not None:
-            self._troubles.happened("meter_stale", f"a reading was dropped: {odd}", now.mono)
+            self._troubles.happened("stale", f"a reading was dropped: {odd}", now.mono)
             return
         try:
             reading = to_reading(values, self._settings.location, measured_at, now.wall)
         except ValidationError as error:
             what = f"a reading was dropped: {error.errors(include_url=False)[0]['msg']}"
-            self._troubles.happened("meter_refused", what, now.mono)
+            self._troubles.happened("refused", what, now.mono)
             return
         self._context.bus.publish(topics.METER_READING, reading)
         self._troubles.good(now.mono)
@@ -93,4 +93,4 @@ class SunSpecMeterReader:
 
 
 def _kind(error: ModbusError) -> str:
-    return "meter_refused" if isinstance(error, BadAnswer | BadValue) else "meter_error"
+    return "refused" if isinstance(error, BadAnswer | BadValue) else "error"

@@ -180,14 +180,14 @@ class MeterDevice(Device):
         return self._model
 
     def refresh(self) -> None:
-        """Power + import, spread over three phases; counters."""
+        """Power + import, its phases (one: all on A); counters."""
         world, image = self.world, self.image
-        power_w = world.plant.read_meter()
-        if world.faults.has("reversed", METER, world.plant.now):
-            power_w = -power_w
+        shown = world.plant.read_meter()
+        sign = -1.0 if world.faults.has("reversed", METER, world.plant.now) else 1.0
+        power_w = sign * shown.power_w
         image.set(self._model, "W", power_w)
-        for phase in "ABC":
-            image.set(self._model, f"Wph{phase}", power_w / 3.0)
+        for phase, phase_w in zip("ABC", shown.phases_w or (shown.power_w, 0.0, 0.0), strict=True):
+            image.set(self._model, f"Wph{phase}", sign * phase_w)
             image.set(self._model, f"PhVph{phase}", VOLTAGE_V)
         image.set(self._model, "A", power_w / VOLTAGE_V)
         image.set(self._model, "VAR", 0)

@@ -25,7 +25,7 @@ STATES: dict[str, str] = {
     "night": "no sun, and the inverters' Modbus goes dark",
 }
 ACTIONS: dict[str, str] = {
-    "load_w": "the house uses `value` watts from now on",
+    "load_w": "the house uses `value` watts from now on; with an id a, b or c that phase alone",
     "available_pct": "the sun gives `value` percent of the rating from now on",
     "gain": "the limit's scale error becomes `value` (1.05: 5 % too much)",
     "slow": "the inverter's lag becomes `value` seconds",

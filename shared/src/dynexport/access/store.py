@@ -103,7 +103,7 @@ def read_grants(folder: Path) -> dict[str, Grant]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         return {
-            name: Grant(tuple(one["may_write"]), tuple(one["may_read"]), bool(one["meter_topic"]))
+            name: Grant(tuple(one["may_write"]), tuple(one["may_read"]), tuple(one["elsewhere"]))
             for name, one in entries.items()
         }
     except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -79,10 +79,8 @@ def _made(place: Path, done: Prepared) -> str:
 @user.command("add")
 def add(
     name: str = typer.Argument(help="Small letters, digits and -."),
-    may_write: list[str] = typer.Option([], help="A topic that it may write, for example limit/foo."),
-    may_read: list[str] = typer.Option(
-        [], help="A topic or filter that it may read; # is everything of ours."
-    ),
+    may_write: list[str] = MAY_WRITE,
+    may_read: list[str] = MAY_READ,
     folder: Path | None = FOLDER,
     config: Path | None = CONFIG,
 ) -> None:

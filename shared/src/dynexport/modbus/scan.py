@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dynexport.messages import HardwareFallback
-from dynexport.modbus import sunspec_inverter, sunspec_meter
+from dynexport.modbus import sunspec_meter, sunspec_readings
 from dynexport.modbus.endpoint import Address, Endpoint, ModbusError, NoConnection, TcpAddress
+from dynexport.modbus.inverter_values import InverterIdentity
 from dynexport.modbus.sunspec import SunSpecDevice, discover
+from dynexport.modbus.sunspec_inverter import SunSpecInverter
 
 USUAL_UNITS = (1, 2, 3, 126, 240, 247, 0)
 ALL_UNITS = (*range(1, 248), 0)
 ANSWERS_WITHIN_S = 1.0
 AT_ONCE = 64
 COMMON = 1
-FALLBACKS = {123: HardwareFallback.HOLDS_LAST, 704: HardwareFallback.CHOSEN_W}
+INVERTERS = (*sunspec_readings.MODELS, sunspec_readings.MEASURED)
 
 
 class Kind(StrEnum):
@@ -105,7 +107,7 @@ def look(address: Address, units: Sequence[int], timeout_s: float = ANSWERS_WITH
 def identify(device: SunSpecDevice) -> Found:
     """What a unit is; `trouble` says what could not be read."""
     address, models = device.endpoint.address, tuple(device.models)
-    if device.first_of(*sunspec_inverter.MODELS):
+    if device.first_of(*INVERTERS):
         return _inverter(device, address, models)
     kind = Kind.METER if device.first_of(*sunspec_meter.MODELS) else Kind.OTHER
     try:
@@ -127,10 +129,9 @@ def identify(device: SunSpecDevice) -> Found:
 
 def _inverter(device: SunSpecDevice, address: Address, models: tuple[int, ...]) -> Found:
     try:
-        identity = sunspec_inverter.SunSpecInverter(device.endpoint, device.unit).identify()
+        identity = SunSpecInverter(device.endpoint, device.unit).identify()
     except ModbusError as error:
         return Found(address, device.unit, Kind.INVERTER, models, trouble=str(error))
-    control = identity.control_model
     return Found(
         address,
         device.unit,
@@ -140,8 +141,13 @@ def _inverter(device: SunSpecDevice, address: Address, models: tuple[int, ...]) 
         model=identity.model,
         serial=identity.serial,
         rated_w=identity.max_w,
-        control_model=control,
-        fallback=HardwareFallback.UNKNOWN
-        if control is None
-        else FALLBACKS.get(control, HardwareFallback.UNKNOWN),
+        control_model=identity.control_model,
+        fallback=_fallback(identity),
     )
+
+
+def _fallback(identity: InverterIdentity) -> HardwareFallback:
+    """What it does under inverter-writer: a 704 goes to a value that we choose, a 123 holds its last."""
+    if identity.control_model is None:
+        return HardwareFallback.UNKNOWN
+    return HardwareFallback.CHOSEN_W if identity.chooses_revert else HardwareFallback.HOLDS_LAST

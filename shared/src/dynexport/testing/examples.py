@@ -49,6 +49,7 @@ EXAMPLES: dict[Topic, m.Message | str] = {
         control_model=123,
         resolution_w=1.0,
         hardware_fallback=m.HardwareFallback.HOLDS_LAST,
+        can_disconnect=True,
     ),
     topics.INVERTER_CONTROL: m.InverterControl(
         issued_at=NOW,

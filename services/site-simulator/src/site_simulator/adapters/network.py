@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from dynexport.modbus.address import Address, SerialAddress, address_of
+from dynexport.sharing import PHASES
 from site_simulator.adapters.rtu import PtyServer, RtuTcpServer
 from site_simulator.adapters.server import ModbusServer, Server, Unit
 from site_simulator.der import DerInverterDevice
@@ -126,6 +127,7 @@ class Network(threading.Thread):
         for place, each in self._servers.items():
             await (each.close() if place in refusing else each.open())
         plant = self.world.plant
+        phases = {f"site_{phase}_w": power_w for phase, power_w in zip(PHASES, plant.phases_w, strict=False)}
         self.truth = {
             "hour": round(self.world.hour, 3),
             "site_w": round(plant.site_w, 1),
@@ -133,6 +135,7 @@ class Network(threading.Thread):
             "load_w": round(plant.load_w, 1),
             "generation_w": round(plant.generation_w, 1),
             "available_w": round(sum(inverter.available_w for inverter in plant.inverters), 1),
+            **{name: round(power_w, 1) for name, power_w in phases.items()},
         }
         self._write_line(
             {
@@ -140,6 +143,7 @@ class Network(threading.Thread):
                 "site_w": plant.site_w,
                 "load_w": plant.load_w,
                 "generation_w": plant.generation_w,
+                **phases,
             }
         )
 
