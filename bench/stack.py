@@ -21,11 +21,14 @@ from dynexport.broker import RunningBroker, free_port, random_root, start_broker
 from dynexport.bus import MqttBus
 from dynexport.clock import SystemClock
 from dynexport.messages import Limit, Request
+from dynexport.ports import Received
 from dynexport.settings.models import MqttSection
 
 CONTROL = ("meter_reader", "inverter_writer", "limit_engine", "tariff_limits")
 SIMULATOR = "site_simulator"
 CLOCK = SystemClock()
+PLANT_WITHIN_S = 30.0
+ROOT = Path(__file__).resolve().parent.parent
 
 
 class Stack:
@@ -37,23 +40,42 @@ class Stack:
         self.broker = broker
         self.directory = directory
         self.config = directory / "site.yaml"
+        self.shape = site
         self.record = Record(directory / "record.jsonl")
         site["simulator"]["record"] = str(self.record.path)
         YAML().dump(site, self.config)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.bus = MqttBus(mqtt, f"{mqtt.root}-bench", clock=CLOCK)
         self.bus.subscribe(topics.ACTIVE)
+        self.heard: list[Received] = []
 
     def start(self, modules: Sequence[str]) -> float:
         """Start processes at once; returns the moment."""
-        environment = {**os.environ, "DYNEXPORT_CONFIG": str(self.config), "DYNEXPORT_LOG_LEVEL": "INFO"}
         moment = CLOCK.mono()
         for module in modules:
-            log = (self.directory / f"{module}.log").open("ab")
-            self.processes[module] = subprocess.Popen(
-                [sys.executable, "-m", module], env=environment, stdout=log, stderr=subprocess.STDOUT
-            )
+            self.spawn(module, [module])
         return moment
+
+    def spawn(self, name: str, module: Sequence[str]) -> None:
+        """Start one more process, a module with its arguments, under a name of its own."""
+        environment = {**os.environ, "DYNEXPORT_CONFIG": str(self.config), "DYNEXPORT_LOG_LEVEL": "INFO"}
+        with (self.directory / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", *module],
+                env=environment,
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def port(self, inverter: str) -> int:
+        """The Modbus port of a simulated inverter."""
+        return int(next(entry["tcp"]["port"] for entry in self.shape["inverters"] if entry["id"] == inverter))
+
+    def logs(self) -> str:
+        """The end of what each process wrote."""
+        tails = [path.read_text(errors="replace")[-1000:] for path in sorted(self.directory.glob("*.log"))]
+        return "\n".join(tails)
 
     def stop(self, modules: Sequence[str]) -> None:
         """Stop processes with SIGTERM, and with SIGKILL those that do not go in 12 s."""
@@ -85,11 +107,21 @@ class Stack:
             raise RuntimeError("the broker is gone")
         return moment
 
+    def await_plant(self) -> None:
+        """Wait until the simulator serves its devices and can be told what to do."""
+        end = CLOCK.mono() + PLANT_WITHIN_S
+        while not (self.record.samples and self.bus.connected):
+            if CLOCK.mono() > end:
+                raise RuntimeError(f"the simulator is not there after {PLANT_WITHIN_S:.0f} s:\n{self.logs()}")
+            self.wait(0.2)
+        self.wait(1.0)
+
     def wait(self, seconds: float) -> None:
         """Let time pass; a process that ended fails the measurement."""
         end = CLOCK.mono() + seconds
         while (left := end - CLOCK.mono()) > 0:
-            CLOCK.sleep(min(0.2, left))
+            CLOCK.sleep(min(0.1, left))
+            self.heard += [said for said in self.bus.drain() if isinstance(said, Received)]
             for module, process in self.processes.items():
                 if process.poll() is not None:
                     log = (self.directory / f"{module}.log").read_text(errors="replace")
@@ -103,6 +135,7 @@ def site(
     count: int = 1,
     export_limit_w: float = 1500.0,
     meter_behind: bool = False,
+    obligation_w: float | None = None,
     serial: dict[str, Any] | None = None,
     feeds: Sequence[str] = (),
     phase_limit_w: float | None = None,
@@ -112,7 +145,8 @@ def site(
     """`site.yaml` of the plant of control.md: ratings that sum to 10 kW, polls of 0.2 s, script-driven sun.
 
     With `meter_behind` the meter shares the first inverter's endpoint; with `serial` all share that bus, and are
-    polled as fast as a line of 9600 baud can. With `feeds`, the phase of each inverter, the site has three phases.
+    polled as fast as a line of 9600 baud can. With `obligation_w` there is an obligation `utility` whose fallback is
+    that export. With `feeds`, the phase of each inverter, the site has three phases.
     """
     inverters: list[dict[str, Any]] = [
         {
@@ -126,6 +160,9 @@ def site(
         }
         for index in range(count)
     ]
+    sources: dict[str, Any] = {"manual": {"kind": "preference"}, "tariff": {"kind": "preference"}}
+    if obligation_w is not None:
+        sources["utility"] = {"kind": "obligation", "fallback": {"export_limit_w": obligation_w}}
     meter: dict[str, Any] = {
         "driver": "sunspec",
         "tcp": dict(inverters[0]["tcp"]) if meter_behind else {"host": "127.0.0.1", "port": free_port()},
@@ -154,7 +191,7 @@ def site(
         "meter": meter,
         "inverters": inverters,
         "batteries": list(batteries),
-        "sources": {"manual": {"kind": "preference"}, "tariff": {"kind": "preference"}},
+        "sources": sources,
         "control": {"enabled": True},
         "simulator": {"sun": "script", "load_w": 5000, **simulator},
     }
@@ -171,7 +208,7 @@ def stack(**shape: Any) -> Iterator[Stack]:
             running.bus.start()
             try:
                 running.start([SIMULATOR])
-                running.wait(2.0)
+                running.await_plant()
                 yield running
             finally:
                 running.stop(list(running.processes))

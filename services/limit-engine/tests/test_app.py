@@ -44,9 +44,9 @@ class Site:
             self.step()
             self.clock.advance(0.2)
 
-    def step(self) -> None:
+    def step(self) -> float:
         context = self.engine.context
-        self.engine.step(self.bus.drain(), context.moment())
+        return self.engine.step(self.bus.drain(), context.moment())
 
     @property
     def active(self) -> m.Active:
@@ -125,6 +125,17 @@ def test_without_a_meter_it_is_in_open_loop_after_4_s() -> None:
     assert home.active.mode is m.Mode.OPEN_LOOP
     assert home.target_w <= 5000.0
     assert "mode_open_loop" in home.codes
+
+
+def test_the_end_of_the_meters_deadline_is_not_slept_through() -> None:
+    home = started()
+    home.run(15.0)
+    home.clock.advance(3.6)
+    wish_s = home.step()
+    assert 0.0 < wish_s < 0.2
+    home.clock.advance(wish_s)
+    home.step()
+    assert home.active.mode is m.Mode.OPEN_LOOP
 
 
 def test_until_the_meter_is_heard_it_is_in_failsafe() -> None:

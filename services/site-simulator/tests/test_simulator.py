@@ -222,6 +222,23 @@ def test_at_night_the_inverters_answer_nothing_and_the_meter_does(home: Home) ->
     assert home.meter.read().power_w == pytest.approx(2000, abs=5)
 
 
+def test_nonsense_can_be_asked_for_in_one_model_only(home: Home) -> None:
+    home.ask("sentinel", id="east", value=123.0)
+    assert home.east.read().power_w == pytest.approx(5000, abs=5)
+    with pytest.raises(BadValue):
+        home.east.read_control()
+    assert home.west.read_control().limit_pct == 100.0
+
+
+def test_a_night_for_one_inverter_leaves_the_other_one_its_sun(home: Home) -> None:
+    home.ask("night", id="east")
+    with pytest.raises(Unreachable):
+        home.east.read()
+    CLOCK.sleep(0.5)
+    assert home.west.read().power_w == pytest.approx(5000, abs=5)
+    assert home.meter.read().power_w == pytest.approx(2000 - 5000, abs=5)
+
+
 @pytest.mark.parametrize("fields", [{}, {"value": -1.0}, {"value": 100.0, "id": "nowhere"}])
 def test_a_request_that_makes_no_sense_is_refused_in_words(home: Home, fields: dict[str, Any]) -> None:
     home.ask("load_w", **fields)

@@ -20,7 +20,7 @@ from dynexport import topics
 from dynexport.clock import Clock
 from dynexport.inbox import LARGEST_PAYLOAD, Rejected, check, count, find
 from dynexport.messages import Message
-from dynexport.ports import BusCounters, RawReceived, Received
+from dynexport.ports import BusCounters, Overheard, RawReceived, Received
 from dynexport.settings.models import MqttSection
 from dynexport.topics import Stored, Topic
 
@@ -50,6 +50,7 @@ class MqttBus:
         self._will = will
         self._topics: list[Topic] = []
         self._raw: list[str] = []
+        self._ears: dict[str, Callable[[Overheard], None]] = {}
         self._known: dict[str, tuple[Topic, tuple[str, ...]] | None] = {}
         self._lock = threading.Lock()
         self._news = threading.Event()
@@ -126,6 +127,16 @@ class MqttBus:
         if self._connected:
             self._ask([(path, SubscribeOptions(qos=0))])
 
+    def overhear(self, path: str, hear: Callable[[Overheard], None]) -> None:
+        """Hand all that comes on a filter to `hear`, unchecked, on the network's thread; stored copies first.
+
+        Asked for again, the broker sends the stored copies again.
+        """
+        self._ears[path] = hear
+        self._client.message_callback_add(path, self._ear(hear))
+        if self._connected:
+            self._client.subscribe([_everything(path)])
+
     def drain(self) -> list[Received | RawReceived]:
         """Everything received since the last call, in order of arrival, checked; never blocks or raises."""
         with self._lock:
@@ -159,7 +170,16 @@ class MqttBus:
         client.on_publish = self._guarded(self._on_publish)
         client.on_subscribe = self._guarded(self._on_subscribe)
         client.on_socket_open = self._guarded(_no_delay)
+        for path, hear in self._ears.items():
+            client.message_callback_add(path, self._ear(hear))
         return client
+
+    def _ear(self, hear: Callable[[Overheard], None]) -> Callable[..., None]:
+        def take(_client: Client, _user: Any, message: MQTTMessage) -> None:
+            mono, wall = self._clock.mono(), self._clock.now()
+            hear(Overheard(message.topic, bytes(message.payload), message.qos, message.retain, mono, wall))
+
+        return self._guarded(take)
 
     def _guarded(self, callback: Callable[..., None]) -> Callable[..., None]:
         """An exception in a callback would end the network thread and leave the process deaf."""
@@ -189,6 +209,7 @@ class MqttBus:
         wanted = [self._subscription(topic) for topic in self._topics]
         wanted += [(path, SubscribeOptions(qos=0)) for path in self._raw]
         self._tried.clear()
+        wanted += [_everything(path) for path in self._ears]
         if wanted:
             self._ask(wanted)
         self._connections += 1
@@ -326,6 +347,11 @@ def _bytes(message: Message | str | None) -> bytes:
     if message is None:
         return b""
     return message.encode() if isinstance(message, str) else message.to_payload()
+
+
+def _everything(path: str) -> tuple[str, SubscribeOptions]:
+    """At QoS 2 a message keeps the QoS that it was sent with."""
+    return path, SubscribeOptions(qos=2)
 
 
 def _no_delay(_client: Client, _user: Any, opened: Any) -> None:

@@ -22,6 +22,7 @@ from limit_engine.standby import Standby
 from limit_engine.watch import Watch
 
 TICK_S = 0.2
+AFTER_S = 0.001  # past a deadline
 LONGEST_MEASURED_AGE_S = 10.0
 
 
@@ -97,7 +98,8 @@ class Engine:
         decision = self.law.decide(bounds, now.mono, ready=self._ready(now.mono), open_switch=envelope.open)
         self.watch.look(self.law, decision, bounds, self.sources, now.mono)
         self.speaker.say(self.law, decision, bounds, envelope, self.sources, self._waiting_for(now.mono), now)
-        return TICK_S
+        left_s = self.law.meter_deadline - now.mono
+        return min(TICK_S, left_s + AFTER_S) if left_s >= 0.0 else TICK_S
 
     def stop(self, now: Moment) -> None:
         """Let the next engine in at once: the lease is released with the last targets."""

@@ -23,6 +23,7 @@ from limit_engine.shares import reach_w, shares_w
 from limit_engine.view import load_of_a_phase, load_of_the_site, window
 
 MOVING_S, MOVING, LESSON = 3.0, 0.002, 0.05
+NOTICED_S = 0.1  # from the end of the meter's deadline to the setpoint that answers it
 FULL_W = 1.0
 
 
@@ -45,8 +46,8 @@ class Plan:
 
     @property
     def open_loop_after_s(self) -> float:
-        """How old the last meter reading may be: 4 s, or 3 periods if longer."""
-        return max(4.0, 3.0 * self.meter_period_s)
+        """How old the last meter reading may be: open loop is in force within 4 s, or 3 periods if longer."""
+        return max(4.0, 3.0 * self.meter_period_s) - NOTICED_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,12 @@ class ControlLaw:
 
     def meter_fresh(self, mono: float) -> bool:
         """Whether the last meter reading is young enough for closed loop."""
-        return self._young(self._meter_heard, mono)
+        return mono <= self.meter_deadline
+
+    @property
+    def meter_deadline(self) -> float:
+        """Until when the last meter reading counts."""
+        return self._meter_heard + self.plan.open_loop_after_s
 
     def _young(self, heard: float, mono: float) -> bool:
         return mono - heard <= self.plan.open_loop_after_s

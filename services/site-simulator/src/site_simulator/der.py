@@ -53,7 +53,7 @@ class DerInverterDevice(Device):
 
     def asleep(self, now: float) -> bool:
         """At night an inverter's Modbus answers nothing."""
-        return self.world.dark(now)
+        return self.world.dark(now, self.name)
 
     def write(self, address: int, values: list[int]) -> None:
         """Take a write; control registers act on the plant and are recorded."""

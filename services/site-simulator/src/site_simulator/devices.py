@@ -5,6 +5,7 @@ from __future__ import annotations
 from dynexport.settings.models import SunSpecInverter
 from dynexport.testing.plant import PlantInverter
 from site_simulator.adapters.server import Manners
+from site_simulator.faults import Fault
 from site_simulator.image import BASE, Image
 from site_simulator.world import METER, World
 
@@ -56,9 +57,10 @@ class Device:
         if not faults.has("frozen", self.name, now):
             self.refresh()
         registers = self.image.read(address, count)
-        for fault in DYNAMIC_FAULTS:
-            if faults.has(fault, self.name, now):
-                return self._distort(fault, address, registers)
+        for name in DYNAMIC_FAULTS:
+            fault = faults.get(name, self.name, now)
+            if fault is not None:
+                return self._distort(name, self._damaged(fault), address, registers)
         return registers
 
     def write(self, address: int, values: list[int]) -> None:
@@ -69,9 +71,13 @@ class Device:
         """Put the present into the image."""
         raise NotImplementedError
 
-    def _distort(self, fault: str, address: int, registers: list[int]) -> list[int]:
+    def _damaged(self, fault: Fault) -> int:
+        """The model whose registers a fault damages: that of `value`, else the one of the measurements."""
+        asked = int(fault.value or 0)
+        return asked if asked in self.image.models else self.measured_model
+
+    def _distort(self, fault: str, model_id: int, address: int, registers: list[int]) -> list[int]:
         """Damage the values but leave the headers, so that the map is still found."""
-        model_id = self.measured_model
         span = self.image.span(model_id)
         start = address - BASE
         inside = [index for index in range(len(registers)) if span.start + 2 <= start + index < span.stop]
@@ -116,7 +122,7 @@ class InverterDevice(Device):
 
     def asleep(self, now: float) -> bool:
         """At night an inverter's Modbus answers nothing."""
-        return self.world.dark(now)
+        return self.world.dark(now, self.name)
 
     def write(self, address: int, values: list[int]) -> None:
         """Take a write; control registers act on the plant and are recorded."""

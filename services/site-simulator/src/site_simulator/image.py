@@ -50,6 +50,11 @@ class Image:
                     self._put(model_id, name, (factor & 0xFFFF,))
         self.registers += END
 
+    @property
+    def models(self) -> frozenset[int]:
+        """The numbers of its models."""
+        return frozenset(self._at)
+
     def set(self, model_id: int, name: str, value: float | str) -> None:
         """Set a point from a scaled value; out of range is clipped to what fits."""
         point = model(model_id).points[name]

@@ -83,9 +83,9 @@ class World:
         self._script()
         return now
 
-    def dark(self, now: float) -> bool:
-        """Whether the inverters sleep, with their Modbus."""
-        if self.faults.has("night", "", now):
+    def dark(self, now: float, inverter: str = "") -> bool:
+        """Whether an inverter (all of them without a name) sleeps, with its Modbus."""
+        if self.faults.has("night", inverter, now):
             return True
         if self.available_pct is not None:
             return self.available_pct < NIGHT_PCT
@@ -152,10 +152,8 @@ class World:
         now = self.plant.now
         self.plant.load_w = self._load_w(now)
         share = self.available_pct / 100.0 if self.available_pct is not None else self.day.sun(self.hour)
-        if self.dark(now):
-            share = 0.0
-        for inverter in self.plant.inverters:
-            inverter.available_w = share * inverter.model.rated_w
+        for name, inverter in zip(self.names, self.plant.inverters, strict=True):
+            inverter.available_w = 0.0 if self.dark(now, name) else share * inverter.model.rated_w
 
 
 def meter_place(site: Site) -> tuple[Address, int] | None:

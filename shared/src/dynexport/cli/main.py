@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 import typer
 
 from dynexport import __version__
-from dynexport.cli import access, owner, running, scanning
+from dynexport.cli import access, conform, owner, running, scanning
 from dynexport.cli.doctor.verb import doctor
 from dynexport.cli.setup.verb import setup
 
@@ -36,6 +36,7 @@ OWN = (
     owner.enable,
     scanning.scan,
     doctor,
+    conform.conform,
 )
 
 

@@ -46,10 +46,13 @@ def interruptible() -> Iterator[threading.Event]:
     yield stop
 
 
-def up(config: Path | None = CONFIG) -> None:
+def up(
+    config: Path | None = CONFIG,
+    without: list[str] = typer.Option([], help="Leave a service out: your own program takes its place."),  # noqa: B008
+) -> None:
     """Start every service that site.yaml needs, until interrupted; with `init`'s folder each as its own user."""
     site = site_of(config, user=None)
-    modules = services_of(site)
+    modules = _less(services_of(site), without)
     lock = threading.Lock()
 
     def log(name: str, text: str) -> None:
@@ -78,6 +81,14 @@ def up(config: Path | None = CONFIG) -> None:
         typer.echo("next: `dynexport check`", err=True)
         raise typer.Exit(2)
     typer.echo("all services stopped. Next: `dynexport up` starts them again.")
+
+
+def _less(modules: list[str], without: list[str]) -> list[str]:
+    """The modules without the named services; refuses a name that is none of them."""
+    names = [module.replace("_", "-") for module in modules]
+    if unknown := [name for name in without if name not in names]:
+        raise typer.BadParameter(f"{unknown[0]} is none of this site's services: {', '.join(names)}")
+    return [module for module, name in zip(modules, names, strict=True) if name not in without]
 
 
 def demo_site(broker: RunningBroker, root: str) -> dict[str, Any]:
