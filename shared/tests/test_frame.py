@@ -114,6 +114,13 @@ def test_a_muted_service_says_nothing_but_events() -> None:
     assert {path for path, _ in bus.published} == {"service/quiet/event"}
 
 
+def test_the_loop_touches_the_tick_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYNEXPORT_TICK_FILE", str(tmp_path / "ticked"))
+    context, _ = fake_context("quiet", site(), FakeClock())
+    run(Quiet(context))
+    assert (tmp_path / "ticked").exists()
+
+
 def test_an_exception_in_a_step_is_exit_code_1(caplog: pytest.LogCaptureFixture) -> None:
     context, _ = fake_context("quiet", site(), FakeClock())
 

@@ -22,7 +22,7 @@ from dynexport.messages import Event, Health, Info, Level
 from dynexport.ports import Bus, RawReceived, Received
 from dynexport.settings.changes import WatchedFile
 from dynexport.settings.models import Site
-from dynexport.watchdog import StallWatchdog, when_parent_goes
+from dynexport.watchdog import StallWatchdog, TickFile, when_parent_goes
 
 OK, FAILED, BAD_CONFIGURATION = 0, 1, 2
 HEALTH_EVERY_S = 10.0
@@ -146,6 +146,7 @@ class Runner:
         self.service = service
         self.stopping = threading.Event()
         self.watchdog = StallWatchdog(context.clock, stall_s, context.log.error)
+        self._tick_file = TickFile(os.environ, context.log.warning)
         self._connection = 0
         self._health_at = float("-inf")
         self._tick_ms = 0.0
@@ -189,6 +190,7 @@ class Runner:
         self._say_problems()
         self._wish_s = self.service.step(inbox, now)
         self.watchdog.tick()
+        self._tick_file.tick(now.mono)
         self._tick_ms = max(self._tick_ms * 0.99, (self.context.clock.mono() - now.mono) * 1000.0)
         self._say_health(now)
         self._look_at_file(now.mono)

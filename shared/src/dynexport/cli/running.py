@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -29,6 +29,7 @@ from dynexport.cli.supervisor import Supervisor, services_of
 from dynexport.messages import Limit, Request
 from dynexport.settings.load import find, load
 from dynexport.settings.models import Site
+from dynexport.watchdog import TickFile
 
 COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "red")
 WIDTH = 16
@@ -170,8 +171,13 @@ def demo(
     for_s: float = typer.Option(0.0, "--for", help="End after so many seconds; 0: when interrupted."),
     steps: bool = typer.Option(True, help="Change limit and load every 15 s."),
     kind: str = typer.Option("auto", "--broker", help="auto, mosquitto or iotcore (the embedded one)."),
+    attached: bool = typer.Option(False, "--attached", help="Play on the simulated site that runs already."),
+    config: Path | None = CONFIG,
 ) -> None:
     """A whole simulated site, live: every service, a broker of its own, a changing limit."""
+    if attached:
+        _play_on(config, for_s, steps)
+        return
     with interruptible() as stop, tempfile.TemporaryDirectory(prefix="dynexport-demo-") as folder:
         directory = Path(folder)
         try:
@@ -184,6 +190,26 @@ def demo(
     typer.echo(
         "the demo has ended. Next: write your own site.yaml from docs/site.example.yaml, then `dynexport check`"
     )
+
+
+def _play_on(config: Path | None, for_s: float, steps: bool) -> None:
+    """The demo's steps on a site whose services others have started, as compose.yaml does."""
+    site = site_of(config)
+    if site.simulator is None:
+        typer.echo(
+            "this site.yaml is of no simulated site: the demo changes loads and limits at will", err=True
+        )
+        typer.echo("next: `dynexport demo` makes a site of its own", err=True)
+        raise typer.Exit(2)
+    ticks = TickFile(os.environ, lambda text: typer.echo(text, err=True))
+    with interruptible() as stop:
+        bus = MqttBus(site.mqtt, f"{site.mqtt.root}-demo", clock=CLOCK)
+        subscribe(bus)
+        bus.start()
+        try:
+            _show(site, bus, lambda: ticks.tick(CLOCK.mono()), stop, for_s, steps)
+        finally:
+            bus.stop()
 
 
 def _preference(kind: str) -> Preference:
@@ -209,20 +235,21 @@ def _demo(broker: RunningBroker, directory: Path, stop: threading.Event, for_s: 
         subscribe(bus)
         bus.start()
         try:
-            _show(site, bus, supervisor, stop, for_s, steps)
+            _show(site, bus, supervisor.poll, stop, for_s, steps)
         finally:
             bus.stop()
             supervisor.stop()
 
 
 def _show(
-    site: Site, bus: MqttBus, supervisor: Supervisor, stop: threading.Event, for_s: float, steps: bool
+    site: Site, bus: MqttBus, often: Callable[[], None], stop: threading.Event, for_s: float, steps: bool
 ) -> None:
+    """Show and play until stopped; `often` is called a few times a second."""
     script = Script(bus, steps)
     end = CLOCK.mono() + for_s if for_s else None
 
     def go_on() -> bool:
-        supervisor.poll()
+        often()
         script.play()
         return not stop.is_set() and (end is None or CLOCK.mono() < end)
 
