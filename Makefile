@@ -5,10 +5,12 @@ PROJECTS := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
 SOURCES := shared/src $(wildcard services/*/src) bench tests
 UV_COMPILE := uv pip compile -q --universal --generate-hashes --no-annotate --no-emit-index-url --no-header \
 	--python-version 3.11 shared/pyproject.toml requirements-build.in
+# the tests remove their own containers; the helper that would do it otherwise is one more image to fetch
+export TESTCONTAINERS_RYUK_DISABLED := true
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up test integration bench bench-quick bench-faults soak lint docs lock clean
+.PHONY: help demo up image test integration bench bench-quick bench-faults soak lint docs lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +20,9 @@ demo: .venv/.stamp ## a simulated site kept inside a changing export limit; Ctrl
 
 up: .venv/.stamp ## every service that ./site.yaml needs, with their logs; Ctrl-C ends them
 	$(BIN)/dynexport up
+
+image: ## the container image of every service and the command line (needs Docker)
+	docker compose -f deploy/compose.yaml build init
 
 test: .venv/.stamp-dev ## every test: first the fast ones, then those with real processes
 	$(BIN)/pytest -q -n 2 -m "not integration and not slow"
@@ -43,7 +48,7 @@ lint: .venv/.stamp-dev ## style, format and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy $(SOURCES)
 
-docs: .venv/.stamp ## generate docs/topics.md, docs/schemas, docs/config.md and the example site
+docs: .venv/.stamp ## generate docs/topics.md, docs/schemas, docs/config.md, docs/commands.md and the example site
 	$(BIN)/python -m dynexport.docs
 
 lock: ## bring both lock files in line with the pyproject.toml files (needs uv)

@@ -42,9 +42,11 @@ class Record:
     _offset: int = 0
 
     def update(self) -> None:
-        """Take in what was added since; a last line that is not complete waits."""
+        """Take in what was added since; a last line that is not complete waits. A simulator's new life begins anew."""
         if not self.path.exists():
             return
+        if self.path.stat().st_size < self._offset:
+            self._offset = 0
         with self.path.open("rb") as file:
             file.seek(self._offset)
             for line in file:

@@ -16,7 +16,7 @@ BUS = "shared/src/dynexport/bus.py"
 MODBUS = "shared/src/dynexport/modbus/"
 SIMULATOR = "services/site-simulator/src/site_simulator/adapters/"
 OWNERS = {
-    "paho": (BUS,),
+    "paho": (BUS, "examples/"),
     "pymodbus": (MODBUS, SIMULATOR),
     "sunspec2": (MODBUS, SIMULATOR),
     "serial": (MODBUS,),

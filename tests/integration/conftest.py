@@ -9,6 +9,7 @@ from bench.stack import CONTROL, Stack, stack
 from bench.trouble.case import LIMIT_W, LOAD_W, Case, measure
 from bench.trouble.table import find
 from bench.trouble.targets import targets_of
+from tests.integration.composed import IMAGE, ROOT, VERSION, run
 
 Holds = Callable[..., None]
 
@@ -38,3 +39,11 @@ def _holds(*rows: str) -> None:
         for target in targets
         if target.must is not None and (value := measured[(target.row, target.metric)]) > target.must
     } == set()
+
+
+@pytest.fixture(scope="session")
+def image() -> str:
+    """The image of this checkout, built here; a test that uses it carries `needs("docker")`."""
+    build = ["docker", "compose", "--file", str(ROOT / "deploy/compose.yaml"), "build", "init"]
+    run(*build, env={"DYNEXPORT_VERSION": VERSION}, seconds=600.0)
+    return IMAGE

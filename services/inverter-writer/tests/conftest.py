@@ -39,6 +39,7 @@ class Roof:
     serial: str | None = "1"
     reachable: bool = True
     loses_writes: bool = False
+    loses_answers: bool = False
     revert: tuple[float, int] | None = None
     calls: list[str] = field(default_factory=list)
 
@@ -71,6 +72,8 @@ class Roof:
         if self.loses_writes:
             raise Unreachable("no answer")
         self.limit_pct, self.enabled, self.revert = limit_pct, True, (revert_pct, revert_s)
+        if self.loses_answers:
+            raise Unreachable("no answer")
 
     def write_connect(self, connect: bool) -> None:
         self._call(f"connect {connect}")

@@ -77,6 +77,20 @@ def test_a_power_cut_between_store_and_write_leaves_the_old_value_ours(bench: An
     assert found_and_adopted(again) == (None, None)
 
 
+def test_a_power_cut_before_the_answer_to_a_write_leaves_the_new_value_ours(
+    bench: Any, tmp_path: Path
+) -> None:
+    first = bench(state_dir=tmp_path)
+    first.follow(3000.0, 4)
+    first.roof.loses_answers = True
+    first.follow(1000.0, 2)
+    assert first.roof.limit_pct == 10.0
+    first.roof.loses_answers = False
+    again = bench(roof=first.roof, state_dir=tmp_path)
+    again.turn()
+    assert found_and_adopted(again) == (None, None)
+
+
 def test_a_lost_file_makes_our_own_value_a_found_one(bench: Any, tmp_path: Path) -> None:
     first = bench(state_dir=tmp_path)
     first.follow(3000.0, 4)

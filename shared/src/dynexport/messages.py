@@ -293,6 +293,7 @@ class Info(Message):
     version: str
     contract_version: int
     settings: dict[str, Any]
+    settings_sha256: str | None = None
 
 
 class Level(StrEnum):

@@ -89,6 +89,15 @@ def test_the_password_in_the_environment_wins_over_the_file(site_file: SiteFile)
     assert password.get_secret_value() == "mine"
 
 
+def test_a_password_file_in_the_environment_wins_over_a_password_in_the_file(site_file: SiteFile) -> None:
+    own = site_file.path.parent / "own"
+    own.write_text("my own")
+    made = with_secret(site_file).put("password_file: secret", "password: shared")
+    password = made.load({"DYNEXPORT__MQTT__PASSWORD_FILE": str(own)}).mqtt.password
+    assert password is not None
+    assert password.get_secret_value() == "my own"
+
+
 def test_a_password_beside_its_file_is_a_mistake(site_file: SiteFile) -> None:
     problem = with_secret(site_file, more=", password: other").problem()
     assert (problem.line, problem.key, problem.hint) == (2, "mqtt.password", "keep one of the two")

@@ -153,7 +153,10 @@ class InverterJob:
 
     def _capped(self) -> Device | None:
         """The device, and how far it may be opened now: `adopt` comes from another thread."""
-        return None if self.device is None else replace(self.device, most_pct=self.found.most_pct)
+        device, most_pct = self.device, self.found.most_pct
+        if device is None or device.most_pct == most_pct:  # the usual case, asked many times a second
+            return device
+        return replace(device, most_pct=most_pct)
 
     def _wait_s(self, percent: float, mono: float) -> float:
         return wait_s(percent, self.pen.written, mono, self.rules.inverters, self._pace)

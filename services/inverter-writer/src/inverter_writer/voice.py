@@ -15,7 +15,7 @@ from dynexport.modbus.meter_job import to_reading
 from dynexport.modbus.sunspec import BadValue
 from dynexport.modbus.sunspec_meter import MeterValues
 from dynexport.service import Context, Moment
-from inverter_writer.describe import capability_of, control_of
+from inverter_writer.describe import capability_of, control_of, control_state, remark
 from inverter_writer.inverter import InverterJob
 from inverter_writer.report import Report
 
@@ -33,6 +33,7 @@ class Voice:
         self.errors = 0
         self.repeated = Repeated()
         self._capability: dict[str, m.InverterCapability] = {}
+        self._known: dict[str, tuple[object, ...]] = {}
         self._said: dict[str, tuple[tuple[object, ...], float, float]] = {}
         self._conflict: dict[str, bool] = {}
         self._state: dict[str, m.ControlState] = {}
@@ -94,13 +95,14 @@ class Voice:
 
     def control(self, name: str, job: InverterJob, now: Moment) -> None:
         """`inverter/<id>/control`, when it is due: every 10 s, and on change."""
-        message = control_of(job, job.wanted(now.mono), now.wall)
-        self._transitions(name, job, message.state)
-        key = (message.state, message.applied_w, message.connect, message.conflict, message.reason)
-        requested_w = message.requested_w or 0.0
+        wanted = job.wanted(now.mono)
+        state = control_state(job, wanted)
+        self._transitions(name, job, state)
+        key = (state, job.applied_w, job.connect_applied, job.readback.conflict, remark(job, wanted))
+        requested_w = max(0.0, round(wanted.limit_w, 1))
         if not self._due(name, key, requested_w, now.mono):
             return
-        if self.context.bus.publish(topics.INVERTER_CONTROL, message, name):
+        if self.context.bus.publish(topics.INVERTER_CONTROL, control_of(job, wanted, now.wall), name):
             self._said[name] = (key, requested_w, now.mono)
 
     def capability(self, name: str, job: InverterJob, now: Moment) -> None:
@@ -108,10 +110,12 @@ class Voice:
         while job.found.troubles:
             trouble = job.found.troubles.popleft()
             self.context.event(m.Level.WARNING, "state_file", f"{name}: {trouble}", inverter=name)
-        capability, before = capability_of(job, now.wall), self._capability.get(name)
-        if capability is None or (before and capability == before.model_copy(update={"issued_at": now.wall})):
+        met = job.found.persists and job.found.met
+        known = (job.identity, met, job.found.found_pct, job.found.adopted)
+        if known == self._known.get(name) or (capability := capability_of(job, now.wall)) is None:
             return
-        self._capability[name] = capability
+        self._known[name] = known
+        before, self._capability[name] = self._capability.get(name), capability
         self.context.bus.publish(topics.INVERTER_CAPABILITY, capability, name)
         said = (before.found_limit_w, before.adopted) if before else (None, None)
         if (capability.found_limit_w, capability.adopted) != said:

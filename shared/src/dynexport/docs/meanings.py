@@ -149,6 +149,7 @@ MEANINGS: dict[type[m.Message], dict[str, str]] = {
         "version": "Version of Dynexport.",
         "contract_version": "Version of the contract.",
         "settings": "`site.yaml` as it counts, secrets as stars.",
+        "settings_sha256": "Of the file's settings at its start, without secrets: another one now means restart.",
     },
     m.Event: {
         "level": "How much it matters.",

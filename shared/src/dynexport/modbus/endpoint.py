@@ -11,7 +11,7 @@ from pymodbus.exceptions import ConnectionException, ModbusException
 from pymodbus.pdu import ModbusPDU
 
 from dynexport.modbus.address import Address, SerialAddress, TcpAddress
-from dynexport.modbus.errors import BadAnswer, Gone, ModbusError, Refused, Unreachable
+from dynexport.modbus.errors import BadAnswer, Gone, ModbusError, NoConnection, Refused, Unreachable
 from dynexport.modbus.rtu import RtuClient
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "BadAnswer",
     "Endpoint",
     "ModbusError",
+    "NoConnection",
     "Refused",
     "SerialAddress",
     "TcpAddress",
@@ -117,7 +118,7 @@ class Endpoint:
     def _once(self, what: str, request: Callable[[], ModbusPDU]) -> ModbusPDU:
         try:
             if not self._client.connected and not self._client.connect():
-                raise Unreachable(f"{what}: no connection")
+                raise NoConnection(f"{what}: no connection")
             return request()
         except TimeoutError as error:
             self._abandon()

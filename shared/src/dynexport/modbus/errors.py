@@ -11,6 +11,10 @@ class Unreachable(ModbusError):
     """No connection, a reset, or no answer in time."""
 
 
+class NoConnection(Unreachable):
+    """Nobody listens there, or the port cannot be opened."""
+
+
 class BadAnswer(ModbusError):
     """An answer that does not fit the question; the connection was closed."""
 

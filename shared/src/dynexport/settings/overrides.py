@@ -80,11 +80,11 @@ def _put(data: Any, place: Location, value: Any) -> None:
 
 
 def read_secrets(source: Source) -> list[Problem]:
-    """Read `mqtt.password_file` into `mqtt.password`; the environment's password wins. Returns what failed."""
+    """Read `mqtt.password_file` into `mqtt.password`; the environment wins over the file. Returns what failed."""
     name = value_at(source.data, PASSWORD_FILE)
     if not isinstance(name, str) or PASSWORD in source.variables:
         return []
-    if value_at(source.data, PASSWORD) is not None:
+    if value_at(source.data, PASSWORD) is not None and PASSWORD_FILE not in source.variables:
         return [source.problem(PASSWORD, "stands beside `password_file`", hint="keep one of the two")]
     try:
         text = (Path(source.file).parent / name).read_text(encoding="utf-8")
