@@ -16,8 +16,9 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from bench.record import Record
+from bench.shape import site
 from dynexport import topics
-from dynexport.broker import RunningBroker, free_port, random_root, start_broker
+from dynexport.broker import RunningBroker, random_root, start_broker
 from dynexport.bus import MqttBus
 from dynexport.clock import SystemClock
 from dynexport.messages import Limit, Request
@@ -127,74 +128,6 @@ class Stack:
                     log = (self.directory / f"{module}.log").read_text(errors="replace")
                     raise RuntimeError(f"{module} ended with {process.returncode}:\n{log[-2000:]}")
         self.record.update()
-
-
-def site(
-    mqtt: MqttSection,
-    *,
-    count: int = 1,
-    export_limit_w: float = 1500.0,
-    meter_behind: bool = False,
-    obligation_w: float | None = None,
-    serial: dict[str, Any] | None = None,
-    feeds: Sequence[str] = (),
-    phase_limit_w: float | None = None,
-    batteries: Sequence[dict[str, Any]] = (),
-    **simulator: Any,
-) -> dict[str, Any]:
-    """`site.yaml` of the plant of control.md: ratings that sum to 10 kW, polls of 0.2 s, script-driven sun.
-
-    With `meter_behind` the meter shares the first inverter's endpoint; with `serial` all share that bus, and are
-    polled as fast as a line of 9600 baud can. With `obligation_w` there is an obligation `utility` whose fallback is
-    that export. With `feeds`, the phase of each inverter, the site has three phases.
-    """
-    inverters: list[dict[str, Any]] = [
-        {
-            "id": f"i{index}",
-            "driver": "sunspec",
-            "tcp": {"host": "127.0.0.1", "port": free_port()},
-            "unit": 1,
-            "rated_w": 10_000 / count,
-            "poll_s": 0.2,
-            **({"phase": feeds[index]} if feeds else {}),
-        }
-        for index in range(count)
-    ]
-    sources: dict[str, Any] = {"manual": {"kind": "preference"}, "tariff": {"kind": "preference"}}
-    if obligation_w is not None:
-        sources["utility"] = {"kind": "obligation", "fallback": {"export_limit_w": obligation_w}}
-    meter: dict[str, Any] = {
-        "driver": "sunspec",
-        "tcp": dict(inverters[0]["tcp"]) if meter_behind else {"host": "127.0.0.1", "port": free_port()},
-        "unit": 240,
-        "poll_s": 0.2,
-    }
-    if serial is not None:
-        for unit, device in enumerate(inverters, start=1):
-            device["unit"] = unit
-        for device in (*inverters, meter):
-            del device["tcp"]
-            device |= {"serial": dict(serial), "poll_s": 0.5}
-    return {
-        "site": {
-            "name": "Bench",
-            "time_zone": "Australia/Adelaide",
-            "clock": "trusted",
-            "phases": 3 if feeds else 1,
-        },
-        "mqtt": {"host": mqtt.host, "port": mqtt.port, "root": mqtt.root},
-        "agreement": {
-            "export_limit_w": export_limit_w,
-            "failsafe_export_limit_w": min(1500.0, export_limit_w),
-            "export_limit_per_phase_w": phase_limit_w,
-        },
-        "meter": meter,
-        "inverters": inverters,
-        "batteries": list(batteries),
-        "sources": sources,
-        "control": {"enabled": True},
-        "simulator": {"sun": "script", "load_w": 5000, **simulator},
-    }
 
 
 @contextmanager

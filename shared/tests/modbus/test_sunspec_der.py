@@ -256,6 +256,15 @@ def test_a_704_scale_factor_with_which_100_percent_cannot_be_written_is_refused(
     assert server.writes == []
 
 
+def test_a_704_scale_factor_that_makes_an_enabled_limit_absurd_is_refused(
+    server: Any, endpoint: Endpoint
+) -> None:
+    der = Der(server, endpoint, m704=CONTROLS | {"WMaxLimPct_SF": 0, "WMaxLimPct": 6400, "WMaxLimPctEna": 1})
+    with pytest.raises(BadValue, match="WMaxLimPct is 6400 % by the scale factor 0"):
+        der.inverter.write_limit(64.0, 0)
+    assert server.writes == []
+
+
 def test_a_704_limit_that_is_not_enabled_limits_nothing(server: Any, endpoint: Endpoint) -> None:
     der = Der(server, endpoint, m704=CONTROLS | {"WMaxLimPct": 1000})
     assert der.inverter.read_control().effective_pct == 100.0

@@ -11,6 +11,8 @@ from dynexport.modbus.sunspec import BadValue, SunSpecDevice, Values
 IMMEDIATE, SERVICE, DER = 123, 703, 704
 PERCENT_SCALES = (-2, -1, 0, 1, 2)  # the others cannot say 100 % in the 16 bit of WMaxLimPct
 NOT_IMPLEMENTED, NOT_IMPLEMENTED_32 = 0xFFFF, 0xFFFFFFFF
+MOST_PCT = 200.0
+ENABLED_BY = ("WMaxLim_Ena", "WMaxLimPctEna")
 LIMIT_704 = ("WMaxLimPctEna", "WMaxLimPct")
 REVERT_704 = ("WMaxLimPctRvrt", "WMaxLimPctEnaRvrt", "WMaxLimPctRvrtTms")
 
@@ -61,6 +63,7 @@ class ImmediateControl:
     def read(self) -> ControlValues:
         """Conn, WMaxLimPct, WMaxLim_Ena and the timer."""
         values = self._seen = self._device.read(IMMEDIATE)
+        _percent_scale(values)
         revert = values.get("WMaxLimPct_RvrtTms")
         return ControlValues(
             connected=values.require("Conn") != 0,
@@ -108,6 +111,7 @@ class DerControl:
     def read(self) -> ControlValues:
         """WMaxLimPct, WMaxLimPctEna, the timer, and the switch."""
         values = self._seen = self._device.read(DER)
+        _percent_scale(values)
         return ControlValues(
             connected=self._connected(),
             limit_pct=values.require("WMaxLimPct"),
@@ -187,8 +191,16 @@ def _raw_percent(values: Values, percent: float) -> int:
 
 
 def _percent_scale(values: Values) -> int:
-    """The scale factor of WMaxLimPct; raises BadValue for one with which 100 % cannot be written."""
+    """The scale factor of WMaxLimPct; raises BadValue for one with which 100 % cannot be written.
+
+    Also for one by which an enabled limit is far above 100 %: a factor that reads as 0 instead of -2 makes 64 % to
+    6400 %, and our answer to that would be 0.64 %.
+    """
     scale = values.scale("WMaxLimPct")
     if scale not in PERCENT_SCALES:
         raise BadValue(f"{values.where}: the scale factor of WMaxLimPct is {scale}")
+    enabled = next(name for name in ENABLED_BY if name in values.definition.points)
+    percent = values.get("WMaxLimPct")
+    if percent is not None and percent > MOST_PCT and values.raw(enabled) == 1:
+        raise BadValue(f"{values.where}: WMaxLimPct is {percent:g} % by the scale factor {scale}")
     return scale
