@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from bench.record import Record
-from bench.stack import CLOCK, site
+from bench.shape import site
+from bench.stack import CLOCK
 from ruamel.yaml import YAML
 from testcontainers.core.container import DockerContainer
 from tests.integration.composed import ROOT, run

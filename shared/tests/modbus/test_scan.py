@@ -67,7 +67,7 @@ def test_a_device_without_a_rating_is_found_and_its_trouble_said(server: Any) ->
     serve(server, 1, common("X1"), named(103))
     (found,) = look(server.address, (1,), 0.3)
     assert found.rated_w is None
-    assert "neither WMax nor WRtg" in found.trouble
+    assert "neither WMax nor a rating" in found.trouble
 
 
 def test_one_connection_asks_every_unit_of_an_endpoint(server: Any) -> None:
