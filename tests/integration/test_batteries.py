@@ -8,7 +8,6 @@ import pytest
 from bench.stack import CLOCK, CONTROL, Stack, stack
 
 from dynexport.messages import Active, Mode
-from dynexport.ports import Received
 
 pytestmark = pytest.mark.integration
 
@@ -24,7 +23,7 @@ GARAGE = {
 
 def newest(site: Stack) -> Active:
     """The newest envelope."""
-    heard = [received.message for received in site.bus.drain() if isinstance(received, Received)]
+    heard = [received.message for received in site.heard]
     return [message for message in heard if isinstance(message, Active)][-1]
 
 

@@ -6,7 +6,6 @@ import pytest
 from bench.stack import CLOCK, CONTROL, Stack, stack
 
 from dynexport.messages import Active
-from dynexport.ports import Received
 
 pytestmark = pytest.mark.integration
 
@@ -23,7 +22,7 @@ def exports(site: Stack, seconds: float) -> list[tuple[float, ...]]:
 
 def reason(site: Stack) -> str:
     """The newest reason in `active`."""
-    heard = [received.message for received in site.bus.drain() if isinstance(received, Received)]
+    heard = [received.message for received in site.heard]
     return [message.reason for message in heard if isinstance(message, Active)][-1]
 
 
