@@ -37,6 +37,7 @@ class Roof:
     chooses_revert: bool = False
     can_disconnect: bool = True
     serial: str | None = "1"
+    max_w: float = 10_000.0
     reachable: bool = True
     loses_writes: bool = False
     loses_answers: bool = False
@@ -51,7 +52,7 @@ class Roof:
     def identify(self) -> InverterIdentity:
         self._call("identify")
         return InverterIdentity(
-            "M", "X", self.serial, 4, self.control_model, 10_000.0, 10_000.0, None, None, 0.01,
+            "M", "X", self.serial, 4, self.control_model, self.max_w, 10_000.0, None, None, 0.01,
             self.chooses_revert, self.can_disconnect,
         )  # fmt: skip
 

@@ -114,7 +114,7 @@ def test_after_a_silence_the_next_contact_is_a_first_one(bench: Any) -> None:
     running.setpoint(8000.0, seq=2)
     running.roof.calls.clear()
     running.turn()
-    assert running.roof.calls[:2] == ["control", "limit 30 0"]
+    assert running.roof.calls[:3] == ["identify", "control", "limit 30 0"]
 
 
 def test_with_writing_disabled_nothing_is_ever_written(bench: Any) -> None:
@@ -174,3 +174,31 @@ def test_at_night_an_inverter_that_was_allowed_to_make_and_made_nothing_is_aslee
     dusk = bench(power_w=3.0, state=InverterState.MPPT)
     dusk.turn()
     assert dusk.job.asleep
+
+
+def test_another_wmax_after_a_silence_counts_from_the_first_contact_on(bench: Any) -> None:
+    running = bench()
+    running.follow(2000.0, 4)
+    assert running.roof.limit_pct == 20.0
+    running.roof.reachable = False
+    running.follow(2000.0, 14)
+    running.roof.reachable, running.roof.max_w = True, 20_000.0
+    running.follow(2000.0, 1)
+    assert running.roof.limit_pct == 10.0
+
+
+def test_a_wmax_that_changes_at_run_time_is_noticed_within_a_minute(bench: Any) -> None:
+    running = bench()
+    running.follow(2000.0, 4)
+    running.roof.max_w = 20_000.0
+    running.follow(2000.0, 121)
+    assert running.roof.limit_pct == 10.0
+    assert running.job.device.max_w == 20_000.0
+
+
+def test_who_it_is_is_asked_once_a_minute_only(bench: Any) -> None:
+    running = bench()
+    running.follow(2000.0, 119)
+    assert running.roof.calls.count("identify") == 1
+    running.follow(2000.0, 10)
+    assert running.roof.calls.count("identify") == 2

@@ -200,3 +200,13 @@ def test_on_volatile_registers_our_first_write_makes_a_found_limit_ours(bench: A
     running = bench(limit_pct=50.0, enabled=True)
     running.follow(8000.0, 10)
     assert (running.roof.limit_pct, found_and_adopted(running)) == (80.0, (None, None))
+
+
+def test_an_inverter_replaced_while_we_run_is_met_anew(bench: Any, tmp_path: Path) -> None:
+    running = bench(state_dir=tmp_path)
+    running.follow(4000.0, 4)
+    running.roof.reachable = False
+    running.follow(4000.0, 14)
+    running.roof.reachable, running.roof.serial = True, "2"  # its installer's 40 % looks like our own
+    running.follow(8000.0, 70, seconds=1.0)
+    assert (running.roof.limit_pct, found_and_adopted(running)) == (40.0, (4000.0, False))

@@ -10,6 +10,7 @@ from dynexport.clock import Clock
 from dynexport.messages import InverterState
 from dynexport.modbus.endpoint import Endpoint, ModbusError, Unreachable
 from dynexport.modbus.inverter_values import ControlValues, InverterIdentity
+from dynexport.modbus.sunspec import BadValue
 from dynexport.modbus.sunspec_inverter import SunSpecInverter
 from dynexport.settings.models import SunSpecInverter as InverterSettings
 from inverter_writer.acceptance import Accepted
@@ -22,6 +23,7 @@ from inverter_writer.readback import Readback, Verdict
 from inverter_writer.report import UNKNOWN, Report, Rules
 
 STATUS_EVERY_S = 1.0
+IDENTIFY_EVERY_S = 60.0
 SILENT_S = 5.0
 ASLEEP = (InverterState.OFF, InverterState.SLEEPING)
 ASLEEP_BELOW_W = 20.0
@@ -61,6 +63,8 @@ class InverterJob:
         self._contacted = False
         self._has_control = False
         self._tighter_pct: float | None = None
+        self._anew = True
+        self._identify_at = float("-inf")
         self._last_ok = float("-inf")
         self._next = float("-inf")
         self._status = UNKNOWN
@@ -137,7 +141,7 @@ class InverterJob:
     def failed(self, error: ModbusError, mono: float) -> None:
         """It did not answer, or oddly; after a silence the next contact is a first one again."""
         if mono - self._last_ok > SILENT_S:
-            self._contacted = False
+            self._contacted, self._anew = False, True
         if self.device is None and not isinstance(error, Unreachable):
             self.fault = str(error)
         self.stopped = self.stopped or self._stopping
@@ -162,8 +166,8 @@ class InverterJob:
         return wait_s(percent, self.pen.written, mono, self.rules.inverters, self._pace)
 
     def _cycle(self, driver: InverterDevice, mono: float) -> None:
-        if self.device is None:
-            self._identify(driver)
+        if self._anew:
+            self._look_who(driver, mono)
         if self._has_control:
             self._compare(driver, mono)
             self._write_if_due(driver, mono)
@@ -175,11 +179,27 @@ class InverterJob:
         allowed_w = self.applied_w if self.applied_w is not None else self.settings.rated_w
         self.asleep = values.state in ASLEEP or values.power_w < ASLEEP_BELOW_W < allowed_w
         self._report(Report(values=values, status=self._status, measured_at=measured_at))
+        if mono >= self._identify_at:
+            self._look_who(driver, mono)
 
-    def _identify(self, driver: InverterDevice) -> None:
-        self.identity = identity = driver.identify()
+    def _look_who(self, driver: InverterDevice, mono: float) -> None:
+        """Another device, or another WMax, may be there, after a silence or without one: then it is met anew."""
+        self._identify_at = mono + IDENTIFY_EVERY_S
+        try:
+            identity = driver.identify()
+        except BadValue:  # a rating that makes no sense now: what it was is the best that is known
+            if self.device is None:
+                raise
+        else:
+            if identity != self.identity:
+                self._identify(identity)
+        self._anew = False
+
+    def _identify(self, identity: InverterIdentity) -> None:
+        self.identity = identity
         self.device = device_of(identity, self.settings)
         self._has_control = identity.control_model is not None
+        self._contacted = False
         self.fault = None if self._has_control else "it has no control model 704 or 123: it cannot be limited"
         self._report(Report(identity=identity))
 
