@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dynexport import topics
+from dynexport.inbox import Rejected, check
 from dynexport.messages import InverterCapability, Request
 from dynexport.testing.builders import setpoint, site
 from dynexport.testing.context import codes, fake_context
@@ -108,3 +109,12 @@ def test_the_state_file_of_an_inverter_lies_below_the_state_folder(tmp_path: Pat
     found.meet("M|X|1", 50.0, 0.01)
     assert (tmp_path / "inverter-writer" / "roof.json").is_file()
     assert isinstance(context.bus, FakeBus)
+
+
+def test_an_absurd_setpoint_is_dropped_and_ends_no_writer(bench: Any) -> None:
+    service = Service(bench())
+    service.running.turn()
+    now = service.running.clock.now()
+    payload = setpoint(5000.0, now, 1).to_payload().replace(b"5000.0", b"1e300")
+    heard = check(topics.SETPOINT, ("roof",), "setpoint/roof", payload, False, now, 0.0)
+    assert isinstance(heard, Rejected)

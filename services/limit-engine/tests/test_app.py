@@ -440,3 +440,15 @@ def test_a_generation_limit_leaves_room_for_uncontrolled_pv_by_its_reading_else_
         home.bus.deliver(topics.UNCONTROLLED_READING, made, "shed")
         home.run(0.2)
     assert home.active.target_w == pytest.approx(3000.0 - 200.0)
+
+
+@pytest.mark.parametrize(
+    "said", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00"]
+)
+def test_an_until_beyond_the_calendar_limits_and_ends_no_engine(said: str) -> None:
+    home = started(sources={"manual": {"kind": "preference"}})
+    stated = m.decode(m.Limit, b'{"export_limit_w": 700, "ttl_s": 3600, "until": "%s"}' % said.encode())
+    home.bus.deliver(topics.LIMIT, stated, "manual")
+    home.run(4.0)
+    assert home.active.export_limit_w == 700
+    assert b'"until":' in home.active.to_payload()

@@ -123,3 +123,9 @@ def test_a_path_past_the_end_of_a_list_or_into_a_number_finds_nothing() -> None:
     assert find({"a": [1.0]}, "a.1") is None
     assert find({"a": [1.0]}, "a.-1") is None
     assert find({"a": 1.0}, "a.b") is None
+
+
+@pytest.mark.parametrize("said", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_time_beyond_the_calendar_is_odd_and_ends_nothing(said: str) -> None:
+    with pytest.raises(Odd, match="measured_at is no time"):
+        moment(said)

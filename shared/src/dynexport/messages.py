@@ -6,15 +6,35 @@ Limits are positive watts; JSON null in a limit means "this source states: no li
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+)
 
 from dynexport.clock import rfc3339
 
-Utc = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when_used="json")]
+EARLIEST, LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
+
+
+def _on_every_calendar(moment: datetime) -> datetime:
+    """Some say "for ever" by the last second of 9999, which is beyond Python's calendar east of Greenwich."""
+    return min(max(moment, EARLIEST), LATEST)
+
+
+Utc = Annotated[
+    AwareDatetime,
+    AfterValidator(_on_every_calendar),
+    PlainSerializer(rfc3339, return_type=str, when_used="json"),
+]
 Watts = Annotated[float, Field(ge=-1e8, le=1e8)]
 LimitW = Annotated[float, Field(ge=0, le=1e8)]
 Pct = Annotated[float, Field(ge=0, le=100)]
@@ -234,7 +254,7 @@ class Active(Message):
 class Setpoint(Message):
     """What one inverter may make now, watts of generation; never retained, 15 s at most."""
 
-    target_w: float
+    target_w: Watts
     connect: bool = True
     engine_id: str = Field(min_length=1, max_length=64)
     seq: int = Field(ge=0)

@@ -119,11 +119,11 @@ def moment(value: Any) -> datetime:
         raise Odd(f"measured_at is no time: {str(value)[:40]!r}") from error
     try:
         found = datetime.fromisoformat(value)
-    except (TypeError, ValueError) as error:
+        if found.tzinfo is None:
+            raise Odd(f"measured_at says no time zone: {value!r}")
+        return found.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError) as error:
         raise Odd(f"measured_at is no time: {str(value)[:40]!r}") from error
-    if found.tzinfo is None:
-        raise Odd(f"measured_at says no time zone: {value!r}")
-    return found.astimezone(UTC)
 
 
 def _decode(payload: bytes) -> Any:
