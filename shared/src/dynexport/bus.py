@@ -165,6 +165,7 @@ class MqttBus:
             client.will_set(self._will[0], self._will[1], qos=1, retain=True)
         client.reconnect_delay_set(*RECONNECT_S)
         client.on_connect = self._guarded(self._on_connect)
+        client.on_connect_fail = self._guarded(self._on_connect_fail)
         client.on_disconnect = self._guarded(self._on_disconnect)
         client.on_message = self._guarded(self._on_message)
         client.on_publish = self._guarded(self._on_publish)
@@ -219,6 +220,10 @@ class MqttBus:
             path, payload, qos = self._events.popleft()
             self._send(path, payload, qos, False)
         self.wake()
+
+    def _on_connect_fail(self, _client: Client, _user: Any) -> None:
+        """The broker itself was away: whoever takes over finds it there at once."""
+        self._take_overs.clear()
 
     def _on_disconnect(
         self,

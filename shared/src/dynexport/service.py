@@ -256,7 +256,9 @@ class Runner:
             self._say_problem(problems.popleft())
         if getattr(self.context.bus, "taken_over", False):
             self.context.fail(
-                FAILED, "another process runs with this service's client id: stop one of the two"
+                FAILED,
+                "the broker dropped us 5 times in a minute: either another process runs with this service's "
+                "client id (stop one of the two), or the broker keeps restarting (look at its log)",
             )
 
     def _say_problem(self, problem: Rejected) -> None:

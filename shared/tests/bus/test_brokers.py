@@ -272,6 +272,17 @@ def test_five_take_overs_within_a_minute_are_noticed(tmp_path: Path) -> None:
             second.stop()
 
 
+def test_a_broker_that_was_away_itself_is_no_take_over() -> None:
+    bus = MqttBus(MqttSection(host="127.0.0.1", port=free_port(), root=ROOT), "alone", clock=CLOCK)
+    bus._take_overs.extend([CLOCK.mono()] * 5)
+    assert bus.taken_over
+    bus.start()
+    try:
+        until(lambda: not bus.taken_over)
+    finally:
+        bus.stop()
+
+
 @needs_mosquitto
 def test_what_is_overheard_keeps_its_qos_and_stored_copies_come_again_when_asked(tmp_path: Path) -> None:
     with start_broker(tmp_path, prefer="mosquitto") as broker:
