@@ -101,3 +101,13 @@ def test_the_state_folder_lies_beside_site_yaml_unless_its_path_is_absolute(site
 
 def test_a_state_folder_that_is_no_text_is_a_mistake(site_file: SiteFile) -> None:
     assert site_file.put("name: Home", "name: Home, state_dir: 5").problem().key == "site.state_dir"
+
+
+def test_a_file_that_is_nested_without_end_is_a_mistake_and_no_crash(site_file: SiteFile) -> None:
+    problem = site_file.add(f"x: {'[' * 3000}{']' * 3000}\n").problem()
+    assert problem.message == "is nested too deep"
+
+
+@pytest.mark.parametrize("host", ["fe80::1%eth0", "'::1'", "broker.lan.", "büro.example", "my_broker"])
+def test_a_host_may_be_any_name_or_address(site_file: SiteFile, host: str) -> None:
+    assert site_file.put("host: localhost", f"host: {host}").load().mqtt.host == host.strip("'")

@@ -44,10 +44,28 @@ def _clock_time(value: object) -> time:
 ClockTime = Annotated[time, BeforeValidator(_clock_time, json_schema_input_type=str)]
 
 
+_HOST = re.compile(r"[^\s/\x00:]+|[^\s/\x00:]*(:[^\s/\x00:]*){2,}")
+
+
+def _host(value: str) -> str:
+    """What a resolver can be asked for: an empty or overlong label ends a thread that asks."""
+    try:
+        value.encode("idna")
+        fits = _HOST.fullmatch(value) is not None
+    except UnicodeError:
+        fits = False
+    if not fits:
+        raise ValueError("must be a name or an address only, such as 192.0.2.10")
+    return value
+
+
+Host = Annotated[str, AfterValidator(_host)]
+
+
 class Tcp(Section):
     """A Modbus TCP endpoint."""
 
-    host: str = Field(description="Name or address.")
+    host: Host = Field(description="Name or address.")
     port: Port = Field(default=502, description="TCP port.")
     framing: Framing = Field(
         default="tcp",

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from dynexport.settings.base import Number, Port, Section
+from dynexport.settings.base import Host, Number, Port, Section
 
 
 def _known_zone(name: str) -> str:
@@ -46,7 +46,7 @@ class SiteSection(Section):
 class MqttSection(Section):
     """How to reach the broker."""
 
-    host: str = Field(default="mosquitto", description="Name or address of the broker.")
+    host: Host = Field(default="mosquitto", description="Name or address of the broker.")
     port: Port = Field(default=1883, description="The broker's port.")
     root: str = Field(
         default="dynexport", pattern=r"^[^+#/\s]+(/[^+#/\s]+)*$", description="First part of every topic."

@@ -91,6 +91,8 @@ def _compose(file: str, text: str) -> Node | None:
         raise ConfigError([_not_yaml(file, text, error)]) from None
     except YAMLError as error:
         raise ConfigError([Problem(file, None, "", f"is not YAML: {error}")]) from None
+    except RecursionError:
+        raise ConfigError([Problem(file, None, "", "is nested too deep", hint=START)]) from None
     return node
 
 
