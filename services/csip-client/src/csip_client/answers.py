@@ -9,7 +9,13 @@ from csip_client.model import Answer, Held, Status
 from csip_client.schedule import Schedule, Segment, effective, windows
 
 FINAL = frozenset({Answer.COMPLETED, Answer.CANCELLED, Answer.SUPERSEDED})
-ORDER = {Answer.RECEIVED: 0, Answer.CANCELLED: 1, Answer.SUPERSEDED: 1, Answer.COMPLETED: 2, Answer.STARTED: 3}
+ORDER = {
+    Answer.RECEIVED: 0,
+    Answer.CANCELLED: 1,
+    Answer.SUPERSEDED: 1,
+    Answer.COMPLETED: 2,
+    Answer.STARTED: 3,
+}
 RECEIVED_BIT, SPECIFIC_BIT = 1, 2
 
 
@@ -27,9 +33,13 @@ def due(held: Iterable[Held], plan: Schedule, now: float, *, awake_since: float)
     All 1s go first, then 6 and 7, then 3, then 2. One control gets 2 and 3 in two calls.
     """
     everything = list(held)
-    found = [Due(one, answer) for one in everything for answer in _answers(one, everything, plan, now, awake_since)]
+    found = [
+        Due(one, answer) for one in everything for answer in _answers(one, everything, plan, now, awake_since)
+    ]
     wanted = [each for each in found if _asked_for(each)]
-    return sorted(wanted, key=lambda each: (ORDER[each.answer], each.held.control.start, each.held.control.mrid))
+    return sorted(
+        wanted, key=lambda each: (ORDER[each.answer], each.held.control.start, each.held.control.mrid)
+    )
 
 
 def _asked_for(each: Due) -> bool:
@@ -60,8 +70,9 @@ def _of_its_course(
     window = effective(held)
     if window is None or now < window.start:
         return
-    acted = [segment for segment in _segments(held, plan) if segment.start <= now and segment.end > awake_since]
-    ended = now >= _last_end(held, everything)
+    acts = _segments(held, plan) if held.control.values else [Segment(held, window.start, window.end)]
+    acted = [segment for segment in acts if segment.start <= now and segment.end > awake_since]
+    ended = now >= _last_end(held, everything, window.end)
     if acted and Answer.STARTED not in held.answered:
         yield Answer.STARTED
     elif ended and Answer.STARTED in held.answered:
@@ -71,14 +82,17 @@ def _of_its_course(
 
 
 def _segments(held: Held, plan: Schedule) -> list[Segment]:
-    return [segment for line in plan.values() for segment in line if segment.held.control.key == held.control.key]
+    return [
+        segment for line in plan.values() for segment in line if segment.held.control.key == held.control.key
+    ]
 
 
-def _last_end(held: Held, everything: list[Held]) -> int:
-    """The end of its window in the mode in which it ends last."""
-    return max(
+def _last_end(held: Held, everything: list[Held], alone: int) -> int:
+    """The end of its window in the mode in which it ends last; `alone` for a control that states nothing."""
+    ends = [
         window.end
         for mode in held.control.values
         for window in windows(everything, mode)
         if window.held.control.key == held.control.key
-    )
+    ]
+    return max(ends, default=alone)

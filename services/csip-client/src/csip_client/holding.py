@@ -8,7 +8,9 @@ from dataclasses import replace
 from csip_client.model import Assignments, Control, Draws, Held, Status
 
 Key = tuple[str, str]
-KEPT_S = 24 * 3600  # an ended control that the server no longer lists is remembered so long: it may be listed again
+KEPT_S = (
+    24 * 3600
+)  # an ended control that the server no longer lists is remembered so long: it may be listed again
 LONGEST_RANDOM_S = 3600
 CANCELLED = (Status.CANCELLED, Status.CANCELLED_RANDOMISED)
 

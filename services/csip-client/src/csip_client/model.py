@@ -23,7 +23,9 @@ class Mode(StrEnum):
     ENERGIZE = "opModEnergize"
     STORAGE_TARGET = "opModStorageTargetW"  # + discharge; a target, no limit
     FIXED = "opModFixedW"  # demand response; a fraction of the rating, percent
-    UNKNOWN = "unknown"  # something that we cannot read is in force: held at the fallback (csip.md, section 7)
+    UNKNOWN = (
+        "unknown"  # something that we cannot read is in force: held at the fallback (csip.md, section 7)
+    )
 
 
 Values = Mapping[Mode, float | bool]
