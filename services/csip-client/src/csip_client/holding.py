@@ -59,10 +59,10 @@ def _first_seen(control: Control, now: int, random_upto: Callable[[int], int]) -
 def _updated(held: Held, control: Control, now: int) -> Held:
     """Draws, answers and first sight stay; a new version of the event has a creation time of its own."""
     cancelled_at = held.cancelled_at
-    if control.status in CANCELLED:
-        cancelled_at = now if cancelled_at is None else cancelled_at
-    else:
+    if control.status not in CANCELLED:
         cancelled_at = None
+    elif cancelled_at is None:
+        cancelled_at = now
     created = held.created if control.version == held.control.version else control.created
     return replace(held, control=control, created=created, cancelled_at=cancelled_at, listed=True)
 

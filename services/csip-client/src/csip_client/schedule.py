@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from csip_client.model import Control, Held, Mode, Status
 
@@ -89,7 +90,7 @@ def _line(candidates: Sequence[Window]) -> list[Segment]:
     """The best candidate between every two edges, adjacent ones of the same control joined."""
     edges = sorted({edge for window in candidates for edge in (window.start, window.end)})
     line: list[Segment] = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         present = [window.held for window in candidates if window.start <= start and end <= window.end]
         if not present:
             continue
