@@ -132,7 +132,9 @@ def leaf(name: str, value: str | int | None) -> str:
     return "" if value is None else f"<{name}>{escape(str(value))}</{name}>"
 
 
-def document(root: str, version: Version, *content: str, attributes: Mapping[str, str] | None = None) -> bytes:
+def document(
+    root: str, version: Version, *content: str, attributes: Mapping[str, str] | None = None
+) -> bytes:
     """A whole document with both namespaces declared; extension elements carry the prefix `csipaus`."""
     named = "".join(f" {key}={quoteattr(value)}" for key, value in (attributes or {}).items())
     spaces = f' xmlns="{SEP}" xmlns:csipaus="{version.namespace}"'

@@ -9,7 +9,9 @@ DEFAULT_POLL_S = 900  # sep.xsd: pollRate where it is not given
 
 @dataclass(frozen=True, slots=True)
 class DeviceCapability:
-    pollRate: int  # noqa: N815
+    """Where everything begins."""
+
+    pollRate: int
     TimeLink: str | None
     EndDeviceListLink: str | None
     MirrorUsagePointListLink: str | None
@@ -17,6 +19,8 @@ class DeviceCapability:
 
 @dataclass(frozen=True, slots=True)
 class Time:
+    """The server's clock; quality 7 is uncoordinated."""
+
     currentTime: int
     quality: int | None
     pollRate: int
@@ -33,6 +37,8 @@ class ListHead:
 
 @dataclass(frozen=True, slots=True)
 class EndDevice:
+    """Us, as the server has registered us."""
+
     href: str | None
     lFDI: str | None
     sFDI: int | None
@@ -45,12 +51,16 @@ class EndDevice:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
+    """The PIN that the server has for us."""
+
     pIN: int | None
     pollRate: int
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionSetAssignments:
+    """A group of programs that applies to us."""
+
     href: str | None
     mRID: str | None
     DERProgramListLink: str | None
@@ -59,6 +69,8 @@ class FunctionSetAssignments:
 
 @dataclass(frozen=True, slots=True)
 class DERProgram:
+    """A party that may control us; the lower primacy wins."""
+
     href: str | None
     mRID: str | None
     primacy: int
@@ -68,6 +80,8 @@ class DERProgram:
 
 @dataclass(frozen=True, slots=True)
 class DER:
+    """Where our capability, settings and status go."""
+
     href: str | None
     DERCapabilityLink: str | None
     DERSettingsLink: str | None
@@ -76,6 +90,8 @@ class DER:
 
 @dataclass(frozen=True, slots=True)
 class MirrorUsagePoint:
+    """Where our readings go, and how often they are wanted."""
+
     href: str | None
     mRID: str | None
     postRate: int | None
