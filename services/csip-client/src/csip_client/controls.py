@@ -14,10 +14,31 @@ LIMITS = (Mode.EXPORT, Mode.IMPORT, Mode.GENERATION, Mode.LOAD)
 SWITCHES = (Mode.CONNECT, Mode.ENERGIZE)
 # sep.xsd, DERControlBase: modes that we do not claim in modesSupported, so that nobody may count on them
 NOT_CLAIMED = frozenset(
-    "opModFixedPFAbsorbW opModFixedPFInjectW opModFixedVar opModFreqDroop opModFreqWatt opModHFRTMayTrip"
-    " opModHFRTMustTrip opModHVRTMayTrip opModHVRTMomentaryCessation opModHVRTMustTrip opModLFRTMayTrip"
-    " opModLFRTMustTrip opModLVRTMayTrip opModLVRTMomentaryCessation opModLVRTMustTrip opModTargetVar opModTargetW"
-    " opModVoltVar opModVoltWatt opModWattPF opModWattVar rampTms".split()
+    {
+        "opModFixedPFAbsorbW",
+        "opModFixedPFInjectW",
+        "opModFixedVar",
+        "opModFreqDroop",
+        "opModFreqWatt",
+        "opModHFRTMayTrip",
+        "opModHFRTMustTrip",
+        "opModHVRTMayTrip",
+        "opModHVRTMomentaryCessation",
+        "opModHVRTMustTrip",
+        "opModLFRTMayTrip",
+        "opModLFRTMustTrip",
+        "opModLVRTMayTrip",
+        "opModLVRTMomentaryCessation",
+        "opModLVRTMustTrip",
+        "opModTargetVar",
+        "opModTargetW",
+        "opModVoltVar",
+        "opModVoltWatt",
+        "opModWattPF",
+        "opModWattVar",
+        "rampTms",
+    }
+)
 )
 LARGEST_POWER_OF_TEN = 9
 
