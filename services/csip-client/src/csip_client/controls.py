@@ -39,7 +39,6 @@ NOT_CLAIMED = frozenset(
         "rampTms",
     }
 )
-)
 LARGEST_POWER_OF_TEN = 9
 
 
