@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import pytest
 from csip_builders import control, held, program
+from hypothesis import given
+from hypothesis import strategies as st
+
 from csip_client.answers import due
 from csip_client.holding import absorb
 from csip_client.model import Answer, Assignments, Control, Draws, Held, Mode, Status
 from csip_client.schedule import schedule
-from hypothesis import given
-from hypothesis import strategies as st
 
 E, G = Mode.EXPORT, Mode.GENERATION
 PROGRAMS = tuple(program(f"P{number}", number) for number in range(4))
@@ -214,7 +215,9 @@ def test_an_event_cut_by_its_successors_random_start_is_completed_there() -> Non
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 100), st.integers(1, 60), st.integers(0, 2), st.sets(st.sampled_from([E, G]), min_size=1)),
+        st.tuples(
+            st.integers(0, 100), st.integers(1, 60), st.integers(0, 2), st.sets(st.sampled_from([E, G]), min_size=1)
+        ),
         max_size=6,
     ),
     st.integers(0, 150),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from csip_builders import held, program
+
 from csip_client.in_force import grad_pct_per_s, in_force
 from csip_client.model import Mode
 from csip_client.ramp import Connection, Ramp, Rules, follow

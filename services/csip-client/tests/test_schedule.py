@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from csip_builders import held
-from csip_client.model import Draws, Held, Mode, Status
-from csip_client.schedule import acting, next_change, schedule
 from hypothesis import given
 from hypothesis import strategies as st
+
+from csip_client.model import Draws, Held, Mode, Status
+from csip_client.schedule import acting, next_change, schedule
 
 E, G = Mode.EXPORT, Mode.GENERATION
 
@@ -141,7 +144,7 @@ def many(draw: st.DrawFn, randomised: bool = True) -> list[Held]:
 def test_segments_of_a_mode_are_in_order_and_never_overlap(controls: list[Held]) -> None:
     for segments in schedule(controls).values():
         assert all(each.start < each.end for each in segments)
-        assert all(one.end <= two.start for one, two in zip(segments, segments[1:], strict=False))
+        assert all(one.end <= two.start for one, two in itertools.pairwise(segments))
 
 
 @given(many(), st.randoms())
@@ -183,5 +186,5 @@ def test_back_to_back_controls_leave_no_gap_whatever_was_drawn(spans: list[int],
         controls.append(held(f"M{number}", start, span + 40, draws=draws))
         start += span + 40
     segments = line(*controls)
-    assert all(one[2] == two[1] for one, two in zip(segments, segments[1:], strict=False))
+    assert all(one[2] == two[1] for one, two in itertools.pairwise(segments))
     assert [segment[0] for segment in segments] == [each.control.mrid for each in controls]
