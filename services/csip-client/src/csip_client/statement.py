@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from csip_client.in_force import InForce, in_force
 from csip_client.model import Held, Mode, Program
 from csip_client.ramp import Connection, Ramp, Rules, follow
-from csip_client.schedule import Schedule, effective
+from csip_client.schedule import effective
 
 WATTS = {
     Mode.EXPORT: "export_limit_w",
