@@ -29,7 +29,7 @@ class Shape:
     """What moves a limit from one cycle to the next: a ramp per mode, and the way back from a disconnection."""
 
     ramps: Mapping[Mode, Ramp] = field(default_factory=dict)
-    connection: Connection = Connection()
+    connection: Connection = field(default_factory=Connection)
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,9 +191,9 @@ def scaled(value: float, largest: int = LARGEST_INT16) -> tuple[int, int]:
     """(value, power of ten) with as many decimals, three at most, as fit; raises ValueError for what cannot fit."""
     for multiplier in range(-DEEPEST_MULTIPLIER, 10):
         number = round(value / 10.0**multiplier)
-        exact = multiplier >= 0 or abs(number * 10.0**multiplier - value) < 0.5e-3
-        whole_enough = number % 10 != 0 or multiplier >= 0
-        if abs(number) <= largest and exact and whole_enough:
+        if abs(number) <= largest:
+            while multiplier < 0 and number % 10 == 0:
+                number, multiplier = number // 10, multiplier + 1
             return number, multiplier
     raise ValueError(f"{value} does not fit into {largest} x 10^9")
 
