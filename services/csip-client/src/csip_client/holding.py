@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from csip_client.model import Assignments, Control, Draws, Held, Status
+from csip_client.model import Assignments, Control, Draws, Held, Program, Status
 
 Key = tuple[str, str]
 KEPT_S = (
@@ -26,7 +26,8 @@ def absorb(
     listed = {control.key: control for control in seen.controls}
     after: dict[Key, Held] = {}
     for key, old in held.items():
-        if key in listed or (old.control.device, old.control.program) not in programs:
+        withdrawn = seen.complete and (old.control.device, old.control.program) not in programs
+        if key in listed or withdrawn:
             continue
         if now - latest_end(old) < KEPT_S:
             after[key] = replace(old, listed=False)
@@ -37,6 +38,13 @@ def absorb(
         elif (fresh := _first_seen(control, now, random_upto)) is not None:
             after[key] = fresh
     return after
+
+
+def current_programs(before: Iterable[Program], seen: Assignments) -> tuple[Program, ...]:
+    """The programs after this walk: those that were seen, and what an incomplete walk has not read yet."""
+    fresh = {(program.device, program.id) for program in seen.programs}
+    kept = () if seen.complete else (each for each in before if (each.device, each.id) not in fresh)
+    return (*seen.programs, *kept)
 
 
 def latest_end(held: Held) -> int:

@@ -102,10 +102,14 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Assignments:
-    """One whole, consistent walk of the tree: all programs and all controls that the server lists for us."""
+    """All programs and all controls that the server lists for us.
+
+    `complete` False: some part has not been read yet, so that nothing that is missing here is withdrawn.
+    """
 
     programs: tuple[Program, ...] = ()
     controls: tuple[Control, ...] = ()
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """When a resource is asked again: the server's rate, obeyed at the next poll; retries inside the allowance. Pure.
 
-csip.md: start to start 0.95 x pollRate, jitter only shortens; no back-off exceeds the pollRate, Retry-After aside; never
-more than 6 requests of one path in 3 poll periods, retries included (one is kept back for the judge's own clock).
+csip.md: start to start 0.95 x pollRate, jitter only shortens; no back-off exceeds the pollRate, Retry-After aside;
+never more than 6 requests of one path in 3 poll periods, retries included (one is kept back for the judge's clock).
 """
 
 from __future__ import annotations

@@ -42,12 +42,8 @@ class _TlsAdapter(HTTPAdapter):
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(
-            *args,
-            ssl_context=self._tls,
-            assert_hostname=None if self._tls.check_hostname else False,
-            **kwargs,
-        )  # type: ignore[no-untyped-call]
+        named = None if self._tls.check_hostname else False
+        super().init_poolmanager(*args, ssl_context=self._tls, assert_hostname=named, **kwargs)
 
     def cert_verify(self, *args: Any, **kwargs: Any) -> None:
         """The context has the roots; requests would put its own bundle beside them."""
