@@ -106,6 +106,10 @@ class ControlLane:
         pace.answered(rate_s)
         self._worked(name, mono)
 
+    def _urgency(self, name: str, mono: float) -> tuple[bool, bool, float]:
+        due = self.paces[name].due
+        return due > mono, not name.startswith(PROGRAMS), due
+
     def _ask(self, name: str, mono: float) -> float:
         match name:
             case "dcap":
