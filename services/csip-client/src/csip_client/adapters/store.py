@@ -142,7 +142,10 @@ class Store:
         """The oldest answer on its way."""
         with self._lock:
             row = self._db.execute("SELECT * FROM answer ORDER BY id LIMIT 1").fetchone()
-        return None if row is None else Queued(*row[:5], in_doubt=bool(row[5]))
+        if row is None:
+            return None
+        number, reply_to, subject, status, created, sending = row
+        return Queued(number, reply_to, subject, status, created, bool(sending))
 
     def sending(self, queued: Queued) -> None:
         """From here on, until `sent` or `not_sent`, nobody knows whether it arrived."""
