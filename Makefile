@@ -8,7 +8,7 @@ UV_COMPILE := uv pip compile -q --universal --generate-hashes --no-annotate --no
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up test integration bench bench-quick soak lint docs lock clean
+.PHONY: help demo up image test integration bench bench-quick bench-faults soak lint docs lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,18 +19,24 @@ demo: .venv/.stamp ## a simulated site kept inside a changing export limit; Ctrl
 up: .venv/.stamp ## every service that ./site.yaml needs, with their logs; Ctrl-C ends them
 	$(BIN)/dynexport up
 
+image: ## the container image of every service and the command line (needs Docker)
+	docker compose -f deploy/compose.yaml build init
+
 test: .venv/.stamp-dev ## every test: first the fast ones, then those with real processes
 	$(BIN)/pytest -q -n 2 -m "not integration and not slow"
-	$(BIN)/pytest -q -n 4 -m integration
+	$(BIN)/pytest -q -n 6 --dist loadgroup -m integration
 
 integration: .venv/.stamp-dev ## only the tests with a real broker and real processes
-	$(BIN)/pytest -q -n 4 -m integration
+	$(BIN)/pytest -q -n 6 --dist loadgroup -m integration
 
 bench: .venv/.stamp-dev ## the closed-loop benchmark, up to 25 minutes (REPEATS=12 for a release)
 	$(BIN)/python -m bench --repeats $(REPEATS)
 
 bench-quick: .venv/.stamp-dev ## each benchmark scenario once, a few minutes
 	$(BIN)/python -m bench --quick
+
+bench-faults: .venv/.stamp-dev ## every fault of docs/safety.md on the whole stack, up to 25 minutes (ROWS="meter-dies ..." for some)
+	$(BIN)/python -m bench.trouble $(if $(ROWS),--only $(ROWS))
 
 soak: .venv/.stamp-dev ## 2.5 million random merges and 10,000 control seconds under faults
 	$(BIN)/python -m bench.soak
@@ -40,7 +46,7 @@ lint: .venv/.stamp-dev ## style, format and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy $(SOURCES)
 
-docs: .venv/.stamp ## generate docs/topics.md, docs/schemas, docs/config.md and the example site
+docs: .venv/.stamp ## generate docs/topics.md, docs/schemas, docs/config.md, docs/commands.md and the example site
 	$(BIN)/python -m dynexport.docs
 
 lock: ## bring both lock files in line with the pyproject.toml files (needs uv)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from dynexport.messages import InverterState
@@ -19,7 +19,10 @@ COMMUNICATION_S = 0.005
 
 @dataclass(slots=True)
 class Loop:
-    """One simulated site under the law; `step` lets time pass to the next poll."""
+    """One simulated site under the law; `step` lets time pass to the next poll.
+
+    With `load_share` it has three phases; `meter_phases` False is a meter that does not tell them apart.
+    """
 
     inverters: list[InverterModel]
     meter: MeterModel
@@ -30,23 +33,34 @@ class Loop:
     plan: Plan | None = None
     ready: bool = True
     meter_alive: bool = True
+    meter_phases: bool = True
+    load_share: Sequence[float] = ()
     distort: Callable[[float], float] | None = None
+    distort_phases: Callable[[tuple[float, ...]], tuple[float, ...]] | None = None
     silent: set[str] = field(default_factory=set)
 
     plant: Plant = field(init=False)
     law: ControlLaw = field(init=False)
     decision: Decision | None = field(init=False, default=None)
     trace: list[tuple[float, float]] = field(init=False, default_factory=list)
+    phase_trace: list[tuple[float, ...]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         rng = random.Random(self.seed)
         names = [f"i{index}" for index in range(len(self.inverters))]
-        self.plant = Plant(self.inverters, load_w=self.load_w, meter=self.meter, seed=self.seed)
+        self.plant = Plant(
+            self.inverters,
+            load_w=self.load_w,
+            load_share=self.load_share,
+            meter=self.meter,
+            seed=self.seed,
+        )
         for inverter in self.plant.inverters:
             inverter.command(0.0, 0.0)
         self.plant.settle()
         rated = {name: model.rated_w for name, model in zip(names, self.inverters, strict=True)}
-        self.law = ControlLaw(self.plan or Plan(rated, meter_period_s=self.poll_s))
+        feeds = {name: model.phase for name, model in zip(names, self.inverters, strict=True)}
+        self.law = ControlLaw(self.plan or Plan(rated, meter_period_s=self.poll_s, feeds=feeds))
         self._polls = [(rng.uniform(0, self.poll_s), name) for name in ["", *names]]
         self._written: dict[str, tuple[float, float]] = dict.fromkeys(names, (-math.inf, 0.0))
         self._index = {name: index for index, name in enumerate(names)}
@@ -68,6 +82,8 @@ class Loop:
         self._polls[self._polls.index((moment, name))] = (moment + self.poll_s, name)
         self.plant.advance(moment)
         self.trace.append((moment, -self.plant.site_w))
+        if self.load_share:
+            self.phase_trace.append(tuple(-power_w for power_w in self.plant.phases_w))
         if name == "":
             self._read_meter(moment)
         elif name not in self.silent:
@@ -77,8 +93,12 @@ class Loop:
 
     def _read_meter(self, moment: float) -> None:
         if self.meter_alive:
-            value = self.plant.read_meter()
-            self.law.hear_meter(moment, moment, self.distort(value) if self.distort else value)
+            shown = self.plant.read_meter()
+            power_w = self.distort(shown.power_w) if self.distort else shown.power_w
+            phases_w = shown.phases_w if self.meter_phases else ()
+            phases_w = self.distort_phases(phases_w) if self.distort_phases else phases_w
+            power_w = sum(phases_w) if self.distort_phases else power_w
+            self.law.hear_meter(moment, moment, power_w, phases_w=phases_w)
 
     def _read_inverter(self, moment: float, name: str) -> None:
         inverter = self.plant.inverters[self._index[name]]

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+
+from dynexport.sharing import PHASES
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The truth at one moment, watts."""
+    """The truth at one moment, watts; `phases_w` what each phase exports, empty with one phase."""
 
     mono: float
     export_w: float
     load_w: float
+    phases_w: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,7 @@ class Write:
     mono: float
     inverter: str
     pct: float
+    enabled: bool
 
 
 @dataclass(slots=True)
@@ -36,9 +42,11 @@ class Record:
     _offset: int = 0
 
     def update(self) -> None:
-        """Take in what was added since; a last line that is not complete waits."""
+        """Take in what was added since; a last line that is not complete waits. A simulator's new life begins anew."""
         if not self.path.exists():
             return
+        if self.path.stat().st_size < self._offset:
+            self._offset = 0
         with self.path.open("rb") as file:
             file.seek(self._offset)
             for line in file:
@@ -49,19 +57,25 @@ class Record:
 
     def since(self, mono: float, until: float = float("inf")) -> Iterator[Sample]:
         """The samples of a stretch."""
-        return (sample for sample in self.samples if mono <= sample.mono <= until)
+        first = bisect_left(self.samples, mono, key=lambda sample: sample.mono)
+        return (sample for sample in islice(self.samples, first, None) if sample.mono <= until)
 
-    def load_change(self, after: float) -> float:
-        """The moment at which the load stepped, after `after`; raises LookupError when it has not."""
+    def load_change(self, after: float) -> float | None:
+        """The moment at which the load stepped, after `after`; None when it has not."""
         before: Sample | None = None
         for sample in self.since(after):
             if before is not None and abs(sample.load_w - before.load_w) > 1000.0:
                 return sample.mono
             before = sample
-        raise LookupError("the load has not stepped")
+        return None
 
     def _take(self, line: dict[str, float | str]) -> None:
         if "write" in line:
-            self.writes.append(Write(float(line["mono"]), str(line["write"]), float(line["pct"])))
+            self.writes.append(
+                Write(float(line["mono"]), str(line["write"]), float(line["pct"]), bool(line["ena"]))
+            )
         else:
-            self.samples.append(Sample(float(line["mono"]), -float(line["site_w"]), float(line["load_w"])))
+            phases_w = tuple(-float(line[key]) for phase in PHASES if (key := f"site_{phase}_w") in line)
+            self.samples.append(
+                Sample(float(line["mono"]), -float(line["site_w"]), float(line["load_w"]), phases_w)
+            )

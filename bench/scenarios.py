@@ -108,7 +108,10 @@ def _step_load(site: Stack, rng: random.Random, load_w: float) -> float:
     asked = CLOCK.mono() - 0.1
     site.simulate("load_w", load_w)
     site.wait(WATCH_S)
-    return site.record.load_change(asked)
+    moment = site.record.load_change(asked)
+    if moment is None:
+        raise RuntimeError("the load has not stepped")
+    return moment
 
 
 def _load_down(site: Stack, rng: random.Random, name: str, within_w: float) -> Iterator[Figure]:

@@ -16,16 +16,20 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from bench.record import Record
+from bench.shape import site
 from dynexport import topics
-from dynexport.broker import RunningBroker, free_port, random_root, start_broker
+from dynexport.broker import RunningBroker, random_root, start_broker
 from dynexport.bus import MqttBus
 from dynexport.clock import SystemClock
 from dynexport.messages import Limit, Request
+from dynexport.ports import Received
 from dynexport.settings.models import MqttSection
 
 CONTROL = ("meter_reader", "inverter_writer", "limit_engine", "tariff_limits")
 SIMULATOR = "site_simulator"
 CLOCK = SystemClock()
+PLANT_WITHIN_S = 30.0
+ROOT = Path(__file__).resolve().parent.parent
 
 
 class Stack:
@@ -37,23 +41,42 @@ class Stack:
         self.broker = broker
         self.directory = directory
         self.config = directory / "site.yaml"
+        self.shape = site
         self.record = Record(directory / "record.jsonl")
         site["simulator"]["record"] = str(self.record.path)
         YAML().dump(site, self.config)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.bus = MqttBus(mqtt, f"{mqtt.root}-bench", clock=CLOCK)
         self.bus.subscribe(topics.ACTIVE)
+        self.heard: list[Received] = []
 
     def start(self, modules: Sequence[str]) -> float:
         """Start processes at once; returns the moment."""
-        environment = {**os.environ, "DYNEXPORT_CONFIG": str(self.config), "DYNEXPORT_LOG_LEVEL": "INFO"}
         moment = CLOCK.mono()
         for module in modules:
-            log = (self.directory / f"{module}.log").open("ab")
-            self.processes[module] = subprocess.Popen(
-                [sys.executable, "-m", module], env=environment, stdout=log, stderr=subprocess.STDOUT
-            )
+            self.spawn(module, [module])
         return moment
+
+    def spawn(self, name: str, module: Sequence[str]) -> None:
+        """Start one more process, a module with its arguments, under a name of its own."""
+        environment = {**os.environ, "DYNEXPORT_CONFIG": str(self.config), "DYNEXPORT_LOG_LEVEL": "INFO"}
+        with (self.directory / f"{name}.log").open("ab") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-m", *module],
+                env=environment,
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def port(self, inverter: str) -> int:
+        """The Modbus port of a simulated inverter."""
+        return int(next(entry["tcp"]["port"] for entry in self.shape["inverters"] if entry["id"] == inverter))
+
+    def logs(self) -> str:
+        """The end of what each process wrote."""
+        tails = [path.read_text(errors="replace")[-1000:] for path in sorted(self.directory.glob("*.log"))]
+        return "\n".join(tails)
 
     def stop(self, modules: Sequence[str]) -> None:
         """Stop processes with SIGTERM, and with SIGKILL those that do not go in 12 s."""
@@ -85,59 +108,26 @@ class Stack:
             raise RuntimeError("the broker is gone")
         return moment
 
+    def await_plant(self) -> None:
+        """Wait until the simulator serves its devices and can be told what to do."""
+        end = CLOCK.mono() + PLANT_WITHIN_S
+        while not (self.record.samples and self.bus.connected):
+            if CLOCK.mono() > end:
+                raise RuntimeError(f"the simulator is not there after {PLANT_WITHIN_S:.0f} s:\n{self.logs()}")
+            self.wait(0.2)
+        self.wait(1.0)
+
     def wait(self, seconds: float) -> None:
         """Let time pass; a process that ended fails the measurement."""
         end = CLOCK.mono() + seconds
         while (left := end - CLOCK.mono()) > 0:
-            CLOCK.sleep(min(0.2, left))
+            CLOCK.sleep(min(0.1, left))
+            self.heard += [said for said in self.bus.drain() if isinstance(said, Received)]
             for module, process in self.processes.items():
                 if process.poll() is not None:
                     log = (self.directory / f"{module}.log").read_text(errors="replace")
                     raise RuntimeError(f"{module} ended with {process.returncode}:\n{log[-2000:]}")
         self.record.update()
-
-
-def site(
-    mqtt: MqttSection,
-    *,
-    count: int = 1,
-    export_limit_w: float = 1500.0,
-    meter_behind: bool = False,
-    **simulator: Any,
-) -> dict[str, Any]:
-    """`site.yaml` of the plant of control.md: ratings that sum to 10 kW, polls of 0.2 s, script-driven sun.
-
-    With `meter_behind` the meter shares the first inverter's endpoint.
-    """
-    inverters: list[dict[str, Any]] = [
-        {
-            "id": f"i{index}",
-            "driver": "sunspec",
-            "tcp": {"host": "127.0.0.1", "port": free_port()},
-            "unit": 1,
-            "rated_w": 10_000 / count,
-            "poll_s": 0.2,
-        }
-        for index in range(count)
-    ]
-    return {
-        "site": {"name": "Bench", "time_zone": "Australia/Adelaide", "clock": "trusted"},
-        "mqtt": {"host": mqtt.host, "port": mqtt.port, "root": mqtt.root},
-        "agreement": {
-            "export_limit_w": export_limit_w,
-            "failsafe_export_limit_w": min(1500.0, export_limit_w),
-        },
-        "meter": {
-            "driver": "sunspec",
-            "tcp": dict(inverters[0]["tcp"]) if meter_behind else {"host": "127.0.0.1", "port": free_port()},
-            "unit": 240,
-            "poll_s": 0.2,
-        },
-        "inverters": inverters,
-        "sources": {"manual": {"kind": "preference"}, "tariff": {"kind": "preference"}},
-        "control": {"enabled": True},
-        "simulator": {"sun": "script", "load_w": 5000, **simulator},
-    }
 
 
 @contextmanager
@@ -151,7 +141,7 @@ def stack(**shape: Any) -> Iterator[Stack]:
             running.bus.start()
             try:
                 running.start([SIMULATOR])
-                running.wait(2.0)
+                running.await_plant()
                 yield running
             finally:
                 running.stop(list(running.processes))

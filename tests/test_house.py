@@ -15,7 +15,12 @@ PACKAGES = {service.name.replace("-", "_") for service in SERVICES}
 BUS = "shared/src/dynexport/bus.py"
 MODBUS = "shared/src/dynexport/modbus/"
 SIMULATOR = "services/site-simulator/src/site_simulator/adapters/"
-OWNERS = {"paho": (BUS,), "pymodbus": (MODBUS, SIMULATOR), "sunspec2": (MODBUS, SIMULATOR)}
+OWNERS = {
+    "paho": (BUS, "examples/"),
+    "pymodbus": (MODBUS, SIMULATOR),
+    "sunspec2": (MODBUS, SIMULATOR),
+    "serial": (MODBUS,),
+}
 
 each_service = pytest.mark.parametrize("service", SERVICES, ids=lambda path: path.name)
 

@@ -76,3 +76,7 @@ def unsatisfied(wanted: list[Requirement], locked: dict[str, set[str]]) -> list[
         return bool(versions) and all(version in requirement.specifier for version in versions)
 
     return [str(requirement) for requirement in wanted if not held(requirement)]
+
+
+def test_running_needs_fewer_than_60_packages() -> None:
+    assert len(pins(RUN)) < 60

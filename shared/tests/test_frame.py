@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -19,9 +19,11 @@ from dynexport.bus import MqttBus
 from dynexport.clock import FakeClock, SystemClock
 from dynexport.ports import RawReceived, Received
 from dynexport.service import Context, HealthPart, Moment, Runner
+from dynexport.settings.changes import EVERY_S, WatchedFile
 from dynexport.settings.models import MqttSection
 from dynexport.testing.builders import SITE, meter_reading, site
 from dynexport.testing.context import codes, fake_context
+from dynexport.testing.fakebus import FakeBus
 
 CLOCK = SystemClock()
 
@@ -34,12 +36,14 @@ class Quiet:
         self.ticks = ticks
         self.stopped = False
         self.runner: Runner | None = None
+        self.each: Callable[[], None] = lambda: None
 
     def start(self) -> None: ...
     def connected(self, now: Moment) -> None: ...
 
     def step(self, inbox: Sequence[Received | RawReceived], now: Moment) -> float:
         self.ticks -= 1
+        self.each()
         if self.ticks <= 0:
             self.end()
         return 0.01
@@ -76,6 +80,22 @@ def test_health_carries_what_the_service_adds() -> None:
     assert health.device_errors == 3
 
 
+def test_a_site_yaml_that_was_changed_meanwhile_is_said_once(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    YAML().dump(SITE, path)
+    clock = FakeClock()
+    bus, file = FakeBus(clock), WatchedFile(path)
+    service = Quiet(Context("quiet", site(), bus, clock, file=file), ticks=4)
+    service.each = lambda: clock.advance(EVERY_S)
+    path.write_text(path.read_text().replace("5000", "400"))
+    service.runner = Runner(service.context, service, stall_s=1e6)
+    assert service.runner.run() == 0
+    assert codes(bus, "quiet").count("settings_changed") == 1
+    info = bus.last(topics.INFO, "quiet")
+    assert isinstance(info, m.Info)
+    assert info.settings_sha256 == file.sha256
+
+
 def test_info_shows_the_settings_with_secrets_masked() -> None:
     context, bus = fake_context(
         "quiet", site(mqtt={"host": "h", "username": "u", "password": "hush"}), FakeClock()
@@ -92,6 +112,13 @@ def test_a_muted_service_says_nothing_but_events() -> None:
     context.event(m.Level.INFO, "hello", "I am here")
     run(Quiet(context))
     assert {path for path, _ in bus.published} == {"service/quiet/event"}
+
+
+def test_the_loop_touches_the_tick_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYNEXPORT_TICK_FILE", str(tmp_path / "ticked"))
+    context, _ = fake_context("quiet", site(), FakeClock())
+    run(Quiet(context))
+    assert (tmp_path / "ticked").exists()
 
 
 def test_an_exception_in_a_step_is_exit_code_1(caplog: pytest.LogCaptureFixture) -> None:

@@ -2,120 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
-from dynexport.clock import FakeClock
 from dynexport.messages import ControlState, InverterState
-from dynexport.modbus.endpoint import Endpoint, TcpAddress, Unreachable
-from dynexport.modbus.sunspec_inverter import ControlValues, InverterIdentity, InverterStatus, InverterValues
-from dynexport.testing.builders import site
-from inverter_writer.acceptance import Accepted
-from inverter_writer.inverter import InverterJob, Rules, control_state
-
-NOWHERE = Endpoint(TcpAddress("127.0.0.1", 1))
+from inverter_writer.describe import control_state
 
 
-@dataclass
-class Roof:
-    """A 10 kW inverter in memory."""
-
-    limit_pct: float = 100.0
-    enabled: bool = False
-    connected: bool = True
-    power_w: float = 4000.0
-    state: InverterState = InverterState.MPPT
-    control_model: int | None = 123
-    reachable: bool = True
-    calls: list[str] = field(default_factory=list)
-
-    def _call(self, name: str) -> None:
-        self.calls.append(name)
-        if not self.reachable:
-            raise Unreachable("no answer")
-
-    def identify(self) -> InverterIdentity:
-        self._call("identify")
-        return InverterIdentity("M", "X", "1", 4, self.control_model, 10_000.0, 10_000.0, None, None, 0.01)
-
-    def read(self) -> InverterValues:
-        self._call("read")
-        return InverterValues(self.power_w, self.state, None, None, None, None, 50.0, None)
-
-    def read_status(self) -> InverterStatus:
-        self._call("status")
-        return InverterStatus(True, True, True, 8000.0)
-
-    def read_control(self) -> ControlValues:
-        self._call("control")
-        return ControlValues(self.connected, self.limit_pct, self.enabled, 0)
-
-    def write_limit(self, limit_pct: float, revert_s: int) -> None:
-        self._call(f"limit {limit_pct:g} {revert_s}")
-        self.limit_pct, self.enabled = limit_pct, True
-
-    def write_connect(self, connect: bool) -> None:
-        self._call(f"connect {connect}")
-        self.connected = connect
-
-    def release(self) -> None:
-        self._call("release")
-        self.enabled = False
-
-    @property
-    def writes(self) -> list[str]:
-        return [call for call in self.calls if call.startswith(("limit", "connect", "release"))]
-
-
-@dataclass
-class Bench:
-    """A job with its clock and its roof."""
-
-    roof: Roof
-    job: InverterJob
-    clock: FakeClock
-
-    def turn(self, seconds: float = 0.5) -> None:
-        self.clock.advance(seconds)
-        try:
-            self.job.run(NOWHERE, self.clock.mono())
-        except Unreachable as error:
-            self.job.failed(error, self.clock.mono())
-
-    def setpoint(self, target_w: float, connect: bool = True, seq: int = 1) -> None:
-        self.job.accepted = Accepted(target_w, connect, seq, "a", self.clock.mono() + 15.0)
-
-
-def bench(roof: Roof | None = None, *, enabled: bool = True, on_stop: str = "failsafe") -> Bench:
-    roof = roof or Roof()
-    clock = FakeClock()
-    rules = Rules(1500.0, enabled, 1, on_stop, False)
-    job = InverterJob(site().inverters[0], rules, clock, lambda: None, lambda _endpoint, _unit: roof)
-    return Bench(roof, job, clock)
-
-
-def test_at_start_the_failsafe_share_is_written_before_the_first_reading() -> None:
+def test_at_start_the_failsafe_share_is_written_before_the_first_reading(bench: Any) -> None:
     started = bench()
     started.turn()
     assert started.roof.calls == ["identify", "control", "limit 15 0", "read", "status"]
 
 
-def test_at_start_a_tighter_limit_found_in_the_device_is_kept() -> None:
-    started = bench(Roof(limit_pct=5.0, enabled=True))
+def test_at_start_a_tighter_limit_found_in_the_device_is_kept(bench: Any) -> None:
+    started = bench(limit_pct=5.0, enabled=True)
     started.turn()
     assert started.roof.writes == ["limit 5 0"]
     started.turn(9.0)
     assert started.roof.limit_pct == 5.0, "silence never raises"
 
 
-def test_a_limit_that_is_not_enabled_reads_as_none() -> None:
-    started = bench(Roof(limit_pct=5.0, enabled=False))
+def test_a_limit_that_is_not_enabled_reads_as_none(bench: Any) -> None:
+    started = bench(limit_pct=5.0, enabled=False)
     started.turn()
     assert started.roof.writes == ["limit 15 0"]
 
 
-def test_a_tightening_is_written_before_anything_is_read() -> None:
+def test_a_tightening_is_written_before_anything_is_read(bench: Any) -> None:
     running = bench()
     running.setpoint(8000.0)
     running.turn()
@@ -127,14 +42,14 @@ def test_a_tightening_is_written_before_anything_is_read() -> None:
     assert running.roof.calls[0] == "limit 20 0"
 
 
-def test_a_setpoint_above_the_rating_is_applied_as_the_rating() -> None:
+def test_a_setpoint_above_the_rating_is_applied_as_the_rating(bench: Any) -> None:
     running = bench()
     running.setpoint(99_000.0)
     running.turn()
     assert running.roof.limit_pct == 100.0
 
 
-def test_15_s_without_a_setpoint_is_the_failsafe_share() -> None:
+def test_15_s_without_a_setpoint_is_the_failsafe_share(bench: Any) -> None:
     running = bench()
     running.setpoint(8000.0)
     running.turn()
@@ -143,7 +58,7 @@ def test_15_s_without_a_setpoint_is_the_failsafe_share() -> None:
     assert control_state(running.job, running.job.wanted(running.clock.mono())) is ControlState.FAILSAFE
 
 
-def test_a_disconnect_stays_until_a_valid_setpoint_connects() -> None:
+def test_a_disconnect_stays_until_a_valid_setpoint_connects(bench: Any) -> None:
     running = bench()
     running.setpoint(0.0, connect=False)
     running.turn()
@@ -156,7 +71,7 @@ def test_a_disconnect_stays_until_a_valid_setpoint_connects() -> None:
     assert running.roof.connected
 
 
-def test_a_foreign_looser_value_is_overwritten_at_the_next_read() -> None:
+def test_a_foreign_looser_value_is_overwritten_at_the_next_read(bench: Any) -> None:
     running = bench()
     running.setpoint(5000.0)
     running.turn()
@@ -165,7 +80,7 @@ def test_a_foreign_looser_value_is_overwritten_at_the_next_read() -> None:
     assert running.roof.limit_pct == 50.0
 
 
-def test_a_foreign_tighter_value_is_left_and_shown_as_a_conflict() -> None:
+def test_a_foreign_tighter_value_is_left_and_shown_as_a_conflict(bench: Any) -> None:
     running = bench()
     running.setpoint(5000.0)
     running.turn()
@@ -177,7 +92,7 @@ def test_a_foreign_tighter_value_is_left_and_shown_as_a_conflict() -> None:
     assert running.job.readback.conflict
 
 
-def test_our_own_tighter_value_goes_in_even_during_a_conflict() -> None:
+def test_our_own_tighter_value_goes_in_even_during_a_conflict(bench: Any) -> None:
     running = bench()
     running.setpoint(5000.0)
     running.turn()
@@ -189,7 +104,7 @@ def test_our_own_tighter_value_goes_in_even_during_a_conflict() -> None:
     assert running.roof.limit_pct == 5.0
 
 
-def test_after_a_silence_the_next_contact_is_a_first_one() -> None:
+def test_after_a_silence_the_next_contact_is_a_first_one(bench: Any) -> None:
     running = bench()
     running.setpoint(8000.0)
     running.turn()
@@ -202,8 +117,8 @@ def test_after_a_silence_the_next_contact_is_a_first_one() -> None:
     assert running.roof.calls[:2] == ["control", "limit 30 0"]
 
 
-def test_with_writing_disabled_nothing_is_ever_written() -> None:
-    shy = bench(enabled=False)
+def test_with_writing_disabled_nothing_is_ever_written(bench: Any) -> None:
+    shy = bench(writing=False)
     shy.setpoint(2000.0)
     for _ in range(30):
         shy.turn(1.0)
@@ -213,8 +128,8 @@ def test_with_writing_disabled_nothing_is_ever_written() -> None:
     assert control_state(shy.job, shy.job.wanted(shy.clock.mono())) is ControlState.DISABLED
 
 
-def test_an_inverter_without_a_control_model_is_a_fault_and_still_read() -> None:
-    old = bench(Roof(control_model=None))
+def test_an_inverter_without_a_control_model_is_a_fault_and_still_read(bench: Any) -> None:
+    old = bench(control_model=None)
     old.turn()
     assert old.roof.writes == []
     assert old.job.fault is not None
@@ -225,7 +140,7 @@ def test_an_inverter_without_a_control_model_is_a_fault_and_still_read() -> None
     ("on_stop", "left_pct", "enabled"),
     [("failsafe", 15.0, True), ("hold", 80.0, True), ("release", 80.0, False)],
 )
-def test_a_stop_leaves_what_the_owner_chose(on_stop: str, left_pct: float, enabled: bool) -> None:
+def test_a_stop_leaves_what_the_owner_chose(bench: Any, on_stop: str, left_pct: float, enabled: bool) -> None:
     running = bench(on_stop=on_stop)
     running.setpoint(8000.0)
     running.turn()
@@ -235,7 +150,7 @@ def test_a_stop_leaves_what_the_owner_chose(on_stop: str, left_pct: float, enabl
     assert (running.roof.limit_pct, running.roof.enabled) == (left_pct, enabled)
 
 
-def test_a_stop_never_raises_a_tighter_target() -> None:
+def test_a_stop_never_raises_a_tighter_target(bench: Any) -> None:
     running = bench()
     running.setpoint(700.0)
     running.turn()
@@ -244,7 +159,7 @@ def test_a_stop_never_raises_a_tighter_target() -> None:
     assert running.roof.limit_pct == 7.0
 
 
-def test_the_limit_is_refreshed_every_8_s() -> None:
+def test_the_limit_is_refreshed_every_8_s(bench: Any) -> None:
     running = bench()
     running.setpoint(5000.0)
     running.turn()
@@ -255,7 +170,7 @@ def test_the_limit_is_refreshed_every_8_s() -> None:
     assert running.roof.writes == ["limit 50 0"]
 
 
-def test_at_night_an_inverter_that_was_allowed_to_make_and_made_nothing_is_asleep() -> None:
-    dusk = bench(Roof(power_w=3.0, state=InverterState.MPPT))
+def test_at_night_an_inverter_that_was_allowed_to_make_and_made_nothing_is_asleep(bench: Any) -> None:
+    dusk = bench(power_w=3.0, state=InverterState.MPPT)
     dusk.turn()
     assert dusk.job.asleep

@@ -111,7 +111,7 @@ def test_a_generation_limit_counts_uncontrolled_pv_and_silent_inverters() -> Non
 
 def test_a_frozen_meter_counts_as_dead_after_generation_has_moved() -> None:
     loop = one()
-    frozen_w = loop.plant.read_meter()
+    frozen_w = loop.plant.read_meter().power_w
     loop.distort = lambda _: frozen_w
     for inverter in loop.plant.inverters:
         inverter.available_w = 3000.0

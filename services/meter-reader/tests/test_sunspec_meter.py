@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -261,9 +262,26 @@ def test_a_crash_of_the_endpoints_thread_is_not_swallowed(bench: Bench) -> None:
         bench.step()
 
 
-def test_a_meter_behind_an_inverters_endpoint_is_left_to_inverter_writer() -> None:
-    meter = {"driver": "sunspec", "tcp": {"host": "127.0.0.1", "port": 1503}, "unit": UNIT}
-    context, bus = fake_context("meter-reader", builders.site(meter=meter), FakeClock())
+def by_two_names(folder: Path) -> list[str]:
+    """An adapter, by its device and by its id."""
+    (folder / "ttyUSB0").touch()
+    (folder / "by-id").symlink_to("ttyUSB0")
+    return [str(folder / "by-id"), str(folder / "ttyUSB0")]
+
+
+@pytest.mark.parametrize("kind", ["tcp", "rtu over tcp", "serial", "serial by another name"])
+def test_a_meter_behind_an_inverters_endpoint_is_left_to_inverter_writer(tmp_path: Path, kind: str) -> None:
+    meter_port, inverter_port = by_two_names(tmp_path) if "name" in kind else ["/dev/ttyUSB0"] * 2
+    tcp = {"host": "127.0.0.1", "port": 1503, "framing": "rtu" if "rtu" in kind else "tcp"}
+    of_meter, of_inverter = [
+        {"serial": {"port": port}} if "serial" in kind else {"tcp": tcp}
+        for port in (meter_port, inverter_port)
+    ]
+    shape = builders.site(
+        meter={"driver": "sunspec", **of_meter, "unit": UNIT},
+        inverters=[{"id": "roof", "driver": "sunspec", **of_inverter, "rated_w": 5000}],
+    )
+    context, bus = fake_context("meter-reader", shape, FakeClock())
     service = build(context)
     service.start()
     assert codes(bus, "meter-reader") == ["idle"]
@@ -273,3 +291,11 @@ def test_a_meter_behind_an_inverters_endpoint_is_left_to_inverter_writer() -> No
     assert service.health().device_errors == 0
     assert codes(bus, "meter-reader") == ["idle"]
     assert bus.all(topics.METER_READING) == []
+
+
+def test_a_meter_on_a_serial_port_of_its_own_is_read_here() -> None:
+    meter = {"driver": "sunspec", "serial": {"port": "/dev/ttyUSB0"}, "unit": UNIT}
+    context, _ = fake_context("meter-reader", builders.site(meter=meter), FakeClock())
+    reader = build(context)
+    assert isinstance(reader, SunSpecMeterReader)
+    assert str(reader.worker.endpoint.address) == "/dev/ttyUSB0"

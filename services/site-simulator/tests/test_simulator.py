@@ -28,9 +28,11 @@ CLOCK = SystemClock()
 class Home:
     """A running simulator, and a client for each of its devices."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, feeds: tuple[str, ...] = (), **settings: Any) -> None:
         meter_port, inverter_port = free_port(), free_port()
+        grid = {"name": "Test", "time_zone": "Australia/Adelaide", "clock": "trusted"}
         shape = site(
+            site={**grid, "phases": 3 if feeds else 1},
             meter={"driver": "sunspec", "tcp": {"host": "127.0.0.1", "port": meter_port}, "unit": 240},
             inverters=[
                 {
@@ -39,6 +41,7 @@ class Home:
                     "tcp": {"host": "127.0.0.1", "port": inverter_port},
                     "unit": unit,
                     "rated_w": 5000,
+                    **({"phase": feeds[unit - 1]} if feeds else {}),
                 }
                 for unit, name in ((1, "east"), (2, "west"))
             ],
@@ -96,6 +99,28 @@ def test_the_float_map_reads_the_same() -> None:
         assert running.meter.read().power_w == pytest.approx(-8000, abs=5)
     finally:
         running.simulator.stop(running.simulator.context.moment())
+
+
+def test_with_three_phases_each_shows_its_part_of_the_load_and_the_inverters_that_feed_it() -> None:
+    running = Home(feeds=("a", "abc"), load_share_pct=[50, 30, 20])
+    try:
+        shown = running.meter.read()
+        phases = (shown.power_a_w, shown.power_b_w, shown.power_c_w)
+        assert phases == pytest.approx((1000 - 5000 - 1667, 600 - 1667, 400 - 1667), abs=5)
+        running.ask("load_w", id="a", value=3000.0)
+        shown = running.meter.read()
+        assert (shown.power_a_w, shown.power_b_w) == pytest.approx((3000 - 5000 - 1667, 600 - 1667), abs=5)
+        truth = running.simulator.network.truth
+        assert truth["site_a_w"] + truth["site_b_w"] + truth["site_c_w"] == pytest.approx(
+            truth["site_w"], abs=1
+        )
+    finally:
+        running.simulator.stop(running.simulator.context.moment())
+
+
+def test_with_one_phase_everything_shows_on_phase_a(home: Home) -> None:
+    shown = home.meter.read()
+    assert (shown.power_a_w, shown.power_b_w, shown.power_c_w) == (shown.power_w, 0.0, 0.0)
 
 
 def test_a_limit_is_followed_and_shown(home: Home) -> None:
@@ -195,6 +220,23 @@ def test_at_night_the_inverters_answer_nothing_and_the_meter_does(home: Home) ->
         home.east.read()
     CLOCK.sleep(0.5)
     assert home.meter.read().power_w == pytest.approx(2000, abs=5)
+
+
+def test_nonsense_can_be_asked_for_in_one_model_only(home: Home) -> None:
+    home.ask("sentinel", id="east", value=123.0)
+    assert home.east.read().power_w == pytest.approx(5000, abs=5)
+    with pytest.raises(BadValue):
+        home.east.read_control()
+    assert home.west.read_control().limit_pct == 100.0
+
+
+def test_a_night_for_one_inverter_leaves_the_other_one_its_sun(home: Home) -> None:
+    home.ask("night", id="east")
+    with pytest.raises(Unreachable):
+        home.east.read()
+    CLOCK.sleep(0.5)
+    assert home.west.read().power_w == pytest.approx(5000, abs=5)
+    assert home.meter.read().power_w == pytest.approx(2000 - 5000, abs=5)
 
 
 @pytest.mark.parametrize("fields", [{}, {"value": -1.0}, {"value": 100.0, "id": "nowhere"}])

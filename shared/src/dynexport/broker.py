@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import secrets
@@ -21,6 +22,7 @@ Preference = Literal["auto", "mosquitto", "iotcore"]
 HOST = "127.0.0.1"
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
+FIRST_PORT, PORTS = 12_000, 20_000
 STARTS_WITHIN_S = 10.0
 # `user`: a change of user, which mosquitto makes as root, would undo _die_with_parent
 MOSQUITTO = """\
@@ -156,10 +158,12 @@ def random_root() -> str:
 
 
 def free_port() -> int:
-    """A loopback port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nobody uses now, below those that the kernel takes for outgoing connections."""
+    while True:
+        port = FIRST_PORT + secrets.randbelow(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def _die_with_parent() -> None:

@@ -20,7 +20,7 @@ from dynexport import topics
 from dynexport.clock import Clock
 from dynexport.inbox import LARGEST_PAYLOAD, Rejected, check, count, find
 from dynexport.messages import Message
-from dynexport.ports import BusCounters, RawReceived, Received
+from dynexport.ports import BusCounters, Overheard, RawReceived, Received
 from dynexport.settings.models import MqttSection
 from dynexport.topics import Stored, Topic
 
@@ -28,6 +28,7 @@ KEEPALIVE_S = 10
 RECONNECT_S = (1, 30)
 LONGEST_QUEUE = 10_000
 MOST_PROBLEMS = 1000
+MOST_NUMBERS = 1000
 TAKE_OVERS, TAKE_OVERS_IN_S = 5, 60.0
 DO_NOT_SEND_STORED = 2
 
@@ -49,6 +50,7 @@ class MqttBus:
         self._will = will
         self._topics: list[Topic] = []
         self._raw: list[str] = []
+        self._ears: dict[str, Callable[[Overheard], None]] = {}
         self._known: dict[str, tuple[Topic, tuple[str, ...]] | None] = {}
         self._lock = threading.Lock()
         self._news = threading.Event()
@@ -59,6 +61,10 @@ class MqttBus:
         self._connections = 0
         self._connected = False
         self._take_overs: deque[float] = deque(maxlen=TAKE_OVERS)
+        self._sent: dict[int, str] = {}
+        self._refused: dict[int, str] = {}
+        self._asked: dict[int, list[str]] = {}
+        self._tried: set[str] = set()
         self._client = self._new_client()
 
     @property
@@ -113,13 +119,23 @@ class MqttBus:
         """Receive a row of the table, now and after every reconnect."""
         self._topics.append(topic)
         if self._connected:
-            self._client.subscribe([self._subscription(topic)])
+            self._ask([self._subscription(topic)])
 
     def subscribe_raw(self, path: str) -> None:
         """Receive a foreign topic, now and after every reconnect."""
         self._raw.append(path)
         if self._connected:
-            self._client.subscribe([(path, SubscribeOptions(qos=0))])
+            self._ask([(path, SubscribeOptions(qos=0))])
+
+    def overhear(self, path: str, hear: Callable[[Overheard], None]) -> None:
+        """Hand all that comes on a filter to `hear`, unchecked, on the network's thread; stored copies first.
+
+        Asked for again, the broker sends the stored copies again.
+        """
+        self._ears[path] = hear
+        self._client.message_callback_add(path, self._ear(hear))
+        if self._connected:
+            self._client.subscribe([_everything(path)])
 
     def drain(self) -> list[Received | RawReceived]:
         """Everything received since the last call, in order of arrival, checked; never blocks or raises."""
@@ -151,8 +167,19 @@ class MqttBus:
         client.on_connect = self._guarded(self._on_connect)
         client.on_disconnect = self._guarded(self._on_disconnect)
         client.on_message = self._guarded(self._on_message)
+        client.on_publish = self._guarded(self._on_publish)
+        client.on_subscribe = self._guarded(self._on_subscribe)
         client.on_socket_open = self._guarded(_no_delay)
+        for path, hear in self._ears.items():
+            client.message_callback_add(path, self._ear(hear))
         return client
+
+    def _ear(self, hear: Callable[[Overheard], None]) -> Callable[..., None]:
+        def take(_client: Client, _user: Any, message: MQTTMessage) -> None:
+            mono, wall = self._clock.mono(), self._clock.now()
+            hear(Overheard(message.topic, bytes(message.payload), message.qos, message.retain, mono, wall))
+
+        return self._guarded(take)
 
     def _guarded(self, callback: Callable[..., None]) -> Callable[..., None]:
         """An exception in a callback would end the network thread and leave the process deaf."""
@@ -174,14 +201,17 @@ class MqttBus:
         _properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            self.problems.append(Rejected("", "refused_by_broker", str(reason)))
+            who = f"as {self.mqtt.username}" if self.mqtt.username else "without a user"
+            self.problems.append(Rejected("", "login_refused", f"{reason} ({who})"))
             self.wake()
             return
         client.drop_out_messages()
         wanted = [self._subscription(topic) for topic in self._topics]
         wanted += [(path, SubscribeOptions(qos=0)) for path in self._raw]
+        self._tried.clear()
+        wanted += [_everything(path) for path in self._ears]
         if wanted:
-            client.subscribe(wanted)
+            self._ask(wanted)
         self._connections += 1
         self.counters.reconnects = self._connections - 1
         self._connected = True
@@ -205,6 +235,29 @@ class MqttBus:
         if was_connected and reason.is_failure:
             self._take_overs.append(self._clock.mono())
         self.wake()
+
+    def _on_publish(
+        self, _client: Client, _user: Any, number: int, reason: ReasonCode, _properties: Properties
+    ) -> None:
+        """The broker's answer to a QoS 1 message, which may be here before `_send` knows its number."""
+        if not reason.is_failure:
+            return
+        with self._lock:
+            path = self._sent.get(number)
+            if path is None:
+                _keep(self._refused, number, str(reason))
+                return
+        self._write_refused(path, str(reason))
+
+    def _on_subscribe(
+        self, _client: Client, _user: Any, number: int, reasons: list[ReasonCode], _properties: Properties
+    ) -> None:
+        with self._lock:
+            paths = self._asked.pop(number)
+        for path, reason in zip(paths, reasons, strict=True):
+            if reason.is_failure:
+                self.problems.append(Rejected(path, "read_refused", str(reason)))
+                self.wake()
 
     def _on_message(self, _client: Client, _user: Any, message: MQTTMessage) -> None:
         path, mono = message.topic, self._clock.mono()
@@ -259,14 +312,46 @@ class MqttBus:
         )
         return topic.path(self.root), options
 
+    def _ask(self, wanted: list[tuple[str, SubscribeOptions]]) -> None:
+        with self._lock:  # the answer waits in `_on_subscribe` until its number is known
+            _, number = self._client.subscribe(wanted)
+            if number is not None:
+                self._asked[number] = [path for path, _ in wanted]
+
     def _send(self, path: str, payload: bytes, qos: int, retain: bool) -> bool:
-        return self._client.publish(path, payload, qos=qos, retain=retain).rc == 0
+        """The first message on a topic goes with QoS 1: nothing is ever answered to QoS 0, not even a refusal."""
+        first = path not in self._tried
+        self._tried.add(path)
+        sent = self._client.publish(path, payload, qos=max(qos, int(first)), retain=retain)
+        with self._lock:
+            refused = self._refused.pop(sent.mid, None)
+            _keep(self._sent, sent.mid, path)
+        if refused is not None:
+            self._write_refused(path, refused)
+        return sent.rc == 0
+
+    def _write_refused(self, path: str, reason: str) -> None:
+        self.problems.append(Rejected(path, "write_refused", reason))
+        self.wake()
+
+
+def _keep(known: dict[int, str], number: int, text: str) -> None:
+    """Remember the newest message numbers only."""
+    known.pop(number, None)
+    known[number] = text
+    if len(known) > MOST_NUMBERS:
+        del known[next(iter(known))]
 
 
 def _bytes(message: Message | str | None) -> bytes:
     if message is None:
         return b""
     return message.encode() if isinstance(message, str) else message.to_payload()
+
+
+def _everything(path: str) -> tuple[str, SubscribeOptions]:
+    """At QoS 2 a message keeps the QoS that it was sent with."""
+    return path, SubscribeOptions(qos=2)
 
 
 def _no_delay(_client: Client, _user: Any, opened: Any) -> None:

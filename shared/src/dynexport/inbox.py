@@ -17,12 +17,25 @@ MAX_SKEW_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Why a message was dropped; `offset_s` for a stamp that is off."""
+    """Why a message was dropped, or what the broker refused; `offset_s` for a stamp that is off."""
 
     path: str
     kind: str
     detail: str
     offset_s: float | None = None
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        match self.kind:
+            case "login_refused":
+                return f"the broker refused our login: {self.detail}"
+            case "write_refused":
+                return f"the broker refused our message on {self.path}: its ACL does not allow it ({self.detail})"
+            case "read_refused":
+                return f"the broker refused our subscription to {self.path}: {self.detail}"
+            case _:
+                return f"a message on {self.path} was dropped: {self.detail}"
 
 
 def find(root: str, path: str) -> tuple[Topic, tuple[str, ...]] | None:

@@ -116,6 +116,7 @@ class InverterCapability(Message):
     fallback_w: LimitW | None = None
     fallback_s: Seconds | None = None
     min_limit_pct: Pct = 0.0
+    can_disconnect: bool | None = None
     found_limit_w: LimitW | None = None
     adopted: bool | None = None
 
@@ -292,6 +293,7 @@ class Info(Message):
     version: str
     contract_version: int
     settings: dict[str, Any]
+    settings_sha256: str | None = None
 
 
 class Level(StrEnum):

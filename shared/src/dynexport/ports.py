@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from dynexport.messages import Message
@@ -33,6 +34,21 @@ class RawReceived:
     payload: bytes
     retained: bool
     mono: float
+
+
+@dataclass(frozen=True, slots=True)
+class Overheard:
+    """A message as the broker gave it, for who judges others: unchecked, at the QoS it was sent with.
+
+    `stored` marks a stored (retained) copy; a live message is never marked.
+    """
+
+    path: str
+    payload: bytes
+    qos: int
+    stored: bool
+    mono: float
+    wall: datetime
 
 
 @dataclass(slots=True)

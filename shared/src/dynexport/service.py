@@ -20,8 +20,9 @@ from dynexport.inbox import Rejected
 from dynexport.logs import Repeated, set_up
 from dynexport.messages import Event, Health, Info, Level
 from dynexport.ports import Bus, RawReceived, Received
+from dynexport.settings.changes import WatchedFile
 from dynexport.settings.models import Site
-from dynexport.watchdog import StallWatchdog, when_parent_goes
+from dynexport.watchdog import StallWatchdog, TickFile, when_parent_goes
 
 OK, FAILED, BAD_CONFIGURATION = 0, 1, 2
 HEALTH_EVERY_S = 10.0
@@ -76,8 +77,18 @@ class Service(Protocol):
 class Context:
     """What a service is given: its site, bus, clock and voice."""
 
-    def __init__(self, name: str, site: Site, bus: Bus, clock: Clock, *, muted: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        site: Site,
+        bus: Bus,
+        clock: Clock,
+        *,
+        muted: bool = False,
+        file: WatchedFile | None = None,
+    ) -> None:
         self.name = name
+        self.file = file
         self.site = site
         self.bus = bus
         self.clock = clock
@@ -135,6 +146,7 @@ class Runner:
         self.service = service
         self.stopping = threading.Event()
         self.watchdog = StallWatchdog(context.clock, stall_s, context.log.error)
+        self._tick_file = TickFile(os.environ, context.log.warning)
         self._connection = 0
         self._health_at = float("-inf")
         self._tick_ms = 0.0
@@ -178,8 +190,10 @@ class Runner:
         self._say_problems()
         self._wish_s = self.service.step(inbox, now)
         self.watchdog.tick()
+        self._tick_file.tick(now.mono)
         self._tick_ms = max(self._tick_ms * 0.99, (self.context.clock.mono() - now.mono) * 1000.0)
         self._say_health(now)
+        self._look_at_file(now.mono)
 
     def _arrive(self, now: Moment) -> None:
         if not self.context.muted:
@@ -193,7 +207,11 @@ class Runner:
 
         settings = masked(self.context.site)
         return Info(
-            issued_at=now.wall, version=__version__, contract_version=CONTRACT_VERSION, settings=settings
+            issued_at=now.wall,
+            version=__version__,
+            contract_version=CONTRACT_VERSION,
+            settings=settings,
+            settings_sha256=self.context.file.sha256 if self.context.file else None,
         )
 
     def _look_at_clock(self, now: Moment) -> None:
@@ -208,6 +226,13 @@ class Runner:
                 f"the wall clock jumped by {step_s:.1f} s",
                 step_s=round(step_s, 1),
             )
+
+    def _look_at_file(self, mono: float) -> None:
+        """Settings are read at the start only: a change is said, and counts after a restart."""
+        file = self.context.file
+        if file is not None and file.changed(mono):
+            message = f"{file.path.name} was changed after {self.context.name} started: restart it"
+            self.context.event(Level.WARNING, "settings_changed", message)
 
     def _look_at_broker(self, mono: float) -> None:
         """A broker that is not there is said once, and its return; what depends on it has fallbacks of its own."""
@@ -240,7 +265,7 @@ class Runner:
             self.context.event(
                 Level.WARNING,
                 problem.kind,
-                f"a message on {problem.path} was dropped: {problem.detail}",
+                problem.sentence,
                 topic=problem.path,
                 times=number,
                 offset_s=problem.offset_s,
@@ -284,7 +309,7 @@ def main(
     client_suffix: str = "",
 ) -> int:
     """Run a service from its command line; returns the exit code: 0, 1 failed, 2 configuration, 70 stalled."""
-    from dynexport.settings.load import ConfigError, load_with_warnings
+    from dynexport.settings.load import ConfigError, find, load_with_warnings
 
     parser = argparse.ArgumentParser(prog=name)
     parser.add_argument(
@@ -292,6 +317,7 @@ def main(
     )
     options = parser.parse_args(argv)
     log = set_up(name)
+    file = WatchedFile(find(options.config, os.environ))
     try:
         site, doubts = load_with_warnings(options.config)
     except ConfigError as error:
@@ -303,7 +329,7 @@ def main(
     clock = SystemClock()
     client_id = "-".join(part for part in (site.mqtt.root, name, client_suffix) if part)
     bus = MqttBus(site.mqtt, client_id, clock=clock, will=None if muted else will(site.mqtt.root, name))
-    context = Context(name, site, bus, clock, muted=muted)
+    context = Context(name, site, bus, clock, muted=muted, file=file)
     runner = Runner(context, build(context), stall_s=stall_s)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, runner.ask_to_stop)

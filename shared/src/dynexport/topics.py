@@ -19,12 +19,28 @@ class Stored(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Writer:
+    """Who may write a row: a user of the broker, and which ids; without ids any, fewer than the row's are the first.
+
+    `EACH` is every service below its own name. `ADDED` is whom the owner adds, for what nobody else's service writes.
+    """
+
+    user: str
+    ids: tuple[str, ...] = ()
+
+
+EACH = Writer("each service")
+ADDED = Writer("a user that you add")
+OWNER = Writer("owner")
+
+
+@dataclass(frozen=True, slots=True)
 class Topic:
     """One row: `name` is relative to the root, `+` stands for an id, `model` None for a plain word."""
 
     name: str
     model: type[m.Message] | None
-    writers: tuple[str, ...]
+    writers: tuple[Writer, ...]
     qos: int
     retain: bool
     period: str
@@ -48,6 +64,13 @@ class Topic:
             name = name.replace("+", part, 1)
         return f"{root}/{name}"
 
+    def name_for(self, writer: Writer) -> str:
+        """The name with the writer's ids in it: what that writer may write below the root."""
+        name = self.name
+        for part in writer.ids:
+            name = name.replace("+", part, 1)
+        return name
+
     def match(self, root: str, path: str) -> tuple[str, ...] | None:
         """The ids that `path` holds in this row's places, or None when it is another topic."""
         have, want = path.split("/"), self.path(root).split("/")
@@ -60,72 +83,83 @@ class Topic:
 
 
 def _reading(
-    name: str, model: type[m.Message], writers: tuple[str, ...], period: str, about: str, deadline: str
+    name: str, model: type[m.Message], writers: tuple[Writer, ...], period: str, about: str, deadline: str
 ) -> Topic:
     return Topic(
         name, model, writers, 0, False, period, about, Stored.IGNORED, skew_checked=True, deadline=deadline
     )
 
 
+METER_READER, INVERTER_WRITER = Writer("meter-reader"), Writer("inverter-writer")
+LIMIT_ENGINE, TARIFF_LIMITS, CSIP_CLIENT = (
+    Writer("limit-engine"),
+    Writer("tariff-limits"),
+    Writer("csip-client"),
+)
+LIMIT_SOURCES = (
+    Writer("csip-client", ("csip",)), Writer("tariff-limits", ("tariff",)), Writer("tariff-limits", ("price",)),
+    Writer("owner", ("manual",)), ADDED,
+)  # fmt: skip
+
 METER_READING = _reading(
-    "meter/site/reading", m.MeterReading, ("meter-reader", "inverter-writer"),
+    "meter/site/reading", m.MeterReading, (METER_READER, INVERTER_WRITER),
     "`meter.poll_s`, or an MQTT meter's `period_s`", "the site meter, + is import",
     "2 periods: no raising; 4 s or 3 periods: open loop",
 )  # fmt: skip
 INVERTER_READING = _reading(
-    "inverter/+/reading", m.InverterReading, ("inverter-writer",), "1 s or faster",
+    "inverter/+/reading", m.InverterReading, (INVERTER_WRITER,), "1 s or faster",
     "one inverter, + is generation", "5 s: asleep or silent",
 )  # fmt: skip
 INVERTER_CAPABILITY = Topic(
-    "inverter/+/capability", m.InverterCapability, ("inverter-writer",), 1, True, "start, change",
+    "inverter/+/capability", m.InverterCapability, (INVERTER_WRITER,), 1, True, "start, change",
     "what the inverter is, and what it does when we die",
 )  # fmt: skip
 INVERTER_CONTROL = Topic(
-    "inverter/+/control", m.InverterControl, ("inverter-writer",), 1, True, "10 s + change",
+    "inverter/+/control", m.InverterControl, (INVERTER_WRITER,), 1, True, "10 s + change",
     "what was asked, what was really written, what the inverter says it holds",
 )  # fmt: skip
 BATTERY_READING = _reading(
-    "battery/+/reading", m.BatteryReading, ("owner",), "1 s", "a battery, + is discharge",
+    "battery/+/reading", m.BatteryReading, (METER_READER, ADDED), "1 s",
+    "a battery, + is discharge; from meter-reader when `batteries[].topic` is set",
     "5 s: its `rated_w` counts in open loop",
 )  # fmt: skip
 UNCONTROLLED_READING = _reading(
-    "uncontrolled/+/reading", m.PowerReading, ("owner",), "1 s",
-    "a generator that does not obey us", "5 s: its `rated_w` counts in open loop",
+    "uncontrolled/+/reading", m.PowerReading, (METER_READER, ADDED), "1 s",
+    "a generator that does not obey us; from meter-reader when `uncontrolled[].topic` is set",
+    "5 s: its `rated_w` counts in open loop",
 )  # fmt: skip
 BATTERY_SETPOINT = Topic(
-    "battery/+/setpoint", m.Setpoint, ("limit-engine",), 0, False, "1 s + change", "as for an inverter",
+    "battery/+/setpoint", m.Setpoint, (LIMIT_ENGINE,), 0, False, "1 s + change", "as for an inverter",
     Stored.IGNORED, skew_checked=True,
 )  # fmt: skip
 LOAD_SETPOINT = Topic(
-    "load/+/setpoint", m.Setpoint, ("limit-engine",), 0, False, "1 s + change", "as for an inverter",
+    "load/+/setpoint", m.Setpoint, (LIMIT_ENGINE,), 0, False, "1 s + change", "as for an inverter",
     Stored.IGNORED, skew_checked=True,
 )  # fmt: skip
-LOAD_READING = _reading("load/+/reading", m.PowerReading, ("owner",), "1 s", "a controllable load", "5 s")
+LOAD_READING = _reading("load/+/reading", m.PowerReading, (ADDED,), "1 s", "a controllable load", "5 s")
 LIMIT = Topic(
-    "limit/+", m.Limit, ("csip-client", "tariff-limits", "owner"), 1, True, "10 s + change",
+    "limit/+", m.Limit, LIMIT_SOURCES, 1, True, "10 s + change",
     "a source's candidate limits; only sources listed in `site.yaml` count",
     deadline="60 s or its `ttl_s`: an obligation's fallback; a preference is ignored",
 )  # fmt: skip
-ACTIVE = Topic(
-    "active", m.Active, ("limit-engine",), 1, True, "5 s + change", "the envelope in force, and why"
-)
+ACTIVE = Topic("active", m.Active, (LIMIT_ENGINE,), 1, True, "5 s + change", "the envelope in force, and why")
 SETPOINT = Topic(
-    "setpoint/+", m.Setpoint, ("limit-engine",), 0, False, "1 s + change", "what one inverter may make",
+    "setpoint/+", m.Setpoint, (LIMIT_ENGINE,), 0, False, "1 s + change", "what one inverter may make",
     Stored.IGNORED, skew_checked=True, deadline="15 s: the smaller of the last target and the failsafe share",
 )  # fmt: skip
 FEED_IN_PRICE = Topic(
-    "price/feed-in", m.FeedInPrice, ("tariff-limits",), 1, True, "change", "feed-in price, now and coming"
+    "price/feed-in", m.FeedInPrice, (TARIFF_LIMITS,), 1, True, "change", "feed-in price, now and coming"
 )
 TARIFF_STATUS = Topic(
-    "tariff/status", m.TariffStatus, ("tariff-limits",), 1, True, "change", "the window in force and the next"
+    "tariff/status", m.TariffStatus, (TARIFF_LIMITS,), 1, True, "change", "the window in force and the next"
 )
 CSIP_STATUS = Topic(
-    "csip/status", m.CsipStatus, ("csip-client",), 1, True, "change", "reachability, certificate days left"
+    "csip/status", m.CsipStatus, (CSIP_CLIENT,), 1, True, "change", "reachability, certificate days left"
 )
 CSIP_SCHEDULE = Topic(
     "csip/schedule",
     m.CsipSchedule,
-    ("csip-client",),
+    (CSIP_CLIENT,),
     1,
     True,
     "change",
@@ -134,20 +168,23 @@ CSIP_SCHEDULE = Topic(
 AVAILABILITY = Topic(
     "service/+/availability",
     None,
-    ("each",),
+    (EACH,),
     1,
     True,
     "connect",
     "the word `online` or `offline`, by last will",
 )
-HEALTH = Topic("service/+/health", m.Health, ("each",), 0, True, "10 s", "the loop runs, and what it dropped")
-INFO = Topic("service/+/info", m.Info, ("each",), 1, True, "start", "version and settings, secrets masked")
-EVENT = Topic("service/+/event", m.Event, ("each",), 1, False, "transition", "something changed", queue=True)
+HEALTH = Topic("service/+/health", m.Health, (EACH,), 0, True, "10 s", "the loop runs, and what it dropped")
+INFO = Topic("service/+/info", m.Info, (EACH,), 1, True, "start", "version and settings, secrets masked")
+EVENT = Topic("service/+/event", m.Event, (EACH,), 1, False, "transition", "something changed", queue=True)
 REQUEST = Topic(
-    "request/+/+", m.Request, ("dashboard", "owner"), 1, False, "on demand",
+    "request/+/+", m.Request, (Writer("dashboard"), OWNER, ADDED), 1, False, "on demand",
     "`limit-engine/pause` (`source`, `for_s`), `limit-engine/step`, `inverter-writer/adopt` (`id`), "
     "`site-simulator/fault` (`fault`, `id`, `value`, `for_s`)",
     Stored.IGNORED, queue=True,
 )  # fmt: skip
+
+# Not of the contract, so not of the table: what a simulated site really does, for tests and the bench.
+SIMULATOR_TRUTH = "simulator/truth"
 
 TABLE: tuple[Topic, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Topic))

@@ -1,15 +1,18 @@
-"""Threads that end a process which no longer works: a stalled loop, or a parent that is gone."""
+"""What shows and ends a process that no longer works: a stalled loop, or a parent that is gone."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from dynexport.clock import Clock
 
 STALLED = 70
 PARENT_PIPE = "DYNEXPORT_PARENT_PIPE_FD"
+TICK_FILE = "DYNEXPORT_TICK_FILE"
+TOUCHED_EVERY_S = 1.0
 
 
 class StallWatchdog:
@@ -47,6 +50,28 @@ class StallWatchdog:
                     f"the loop has not ticked for {self._stall_s:.0f} s: ending with exit code {STALLED}"
                 )
                 os._exit(STALLED)
+
+
+class TickFile:
+    """Touches the file that DYNEXPORT_TICK_FILE names, at most once a second: a container's health check looks at
+    its age. Without the variable it does nothing; a file that cannot be touched is said once."""
+
+    def __init__(self, environment: Mapping[str, str], say: Callable[[str], None]) -> None:
+        name = environment.get(TICK_FILE)
+        self._path = Path(name) if name else None
+        self._say = say
+        self._touched = float("-inf")
+
+    def tick(self, mono: float) -> None:
+        """The loop is alive."""
+        if self._path is None or mono - self._touched < TOUCHED_EVERY_S:
+            return
+        self._touched = mono
+        try:
+            self._path.touch()
+        except OSError as error:
+            self._say(f"{TICK_FILE} is {self._path}, which cannot be touched: {error.strerror}")
+            self._path = None
 
 
 def when_parent_goes(act: Callable[[], None]) -> None:

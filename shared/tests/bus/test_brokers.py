@@ -14,7 +14,7 @@ import pytest
 
 from dynexport import messages as m
 from dynexport import topics
-from dynexport.broker import RunningBroker, free_port, mosquitto, start_broker
+from dynexport.broker import RunningBroker, free_port, start_broker
 from dynexport.bus import MqttBus
 from dynexport.clock import SystemClock
 from dynexport.ports import RawReceived, Received
@@ -26,7 +26,7 @@ CLOCK = SystemClock()
 ROOT = "test"
 
 
-needs_mosquitto = pytest.mark.skipif(mosquitto() is None, reason="mosquitto is not installed")
+needs_mosquitto = pytest.mark.needs("mosquitto")
 
 
 @pytest.fixture(params=[pytest.param("mosquitto", marks=needs_mosquitto), "iotcore"])
@@ -270,3 +270,23 @@ def test_five_take_overs_within_a_minute_are_noticed(tmp_path: Path) -> None:
         finally:
             first.stop()
             second.stop()
+
+
+@needs_mosquitto
+def test_what_is_overheard_keeps_its_qos_and_stored_copies_come_again_when_asked(tmp_path: Path) -> None:
+    with start_broker(tmp_path, prefer="mosquitto") as broker:
+        mqtt = MqttSection(host=broker.host, port=broker.port, root=ROOT)
+        bus, heard = MqttBus(mqtt, "ear", clock=CLOCK), []
+        bus.overhear(f"{ROOT}/#", heard.append)
+        bus.start()
+        until(lambda: bus.connected)
+        CLOCK.sleep(0.2)
+        bus.publish_raw(f"{ROOT}/a", b"live", qos=1, retain=True)
+        bus.publish_raw(f"{ROOT}/b", b"bare")
+        until(lambda: len(heard) == 2)
+        bus.overhear(f"{ROOT}/#", heard.append)
+        until(lambda: len(heard) == 3)
+        bus.stop()
+    assert [(one.path, one.qos, one.stored) for one in heard] == [
+        (f"{ROOT}/a", 1, False), (f"{ROOT}/b", 0, False), (f"{ROOT}/a", 1, True),
+    ]  # fmt: skip

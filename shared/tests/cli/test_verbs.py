@@ -42,7 +42,7 @@ def config(tmp_path: Path) -> Path:
 
 def test_help_names_every_verb() -> None:
     said = dynexport("--help").stdout
-    for verb in ("demo", "up", "watch", "limit", "check", "enable", "fault"):
+    for verb in ("demo", "up", "watch", "limit", "check", "enable", "conform", "fault", "adopt", "release"):
         assert verb in said
 
 

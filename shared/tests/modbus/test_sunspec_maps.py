@@ -287,7 +287,7 @@ def test_ratings_come_from_121_else_from_120(server: Any, endpoint: Endpoint) ->
 
 def test_without_any_rating_an_inverter_is_refused(server: Any, endpoint: Endpoint) -> None:
     serve(server, block(103, INVERTER_103), block(121, {}))
-    with pytest.raises(BadValue, match="neither WMax nor WRtg"):
+    with pytest.raises(BadValue, match="neither WMax nor a rating"):
         SunSpecInverter(endpoint, 1).identify()
 
 
@@ -301,6 +301,22 @@ def test_a_scale_factor_with_which_100_percent_cannot_be_written_is_refused(
     with pytest.raises(BadValue, match="scale factor of WMaxLimPct"):
         inverter.write_limit(100.0, 0)
     assert server.writes == []
+
+
+def test_a_scale_factor_that_makes_an_enabled_limit_absurd_is_refused(
+    server: Any, endpoint: Endpoint
+) -> None:
+    inverter = roof(server, endpoint, WMaxLimPct_SF=0, WMaxLimPct=6400, WMaxLim_Ena=1)
+    with pytest.raises(BadValue, match="WMaxLimPct is 6400 % by the scale factor 0"):
+        inverter.read_control()
+    with pytest.raises(BadValue, match="by the scale factor 0"):
+        inverter.write_limit(64.0, 0)
+    assert server.writes == []
+
+
+def test_an_absurd_percentage_that_is_not_enabled_costs_nothing(server: Any, endpoint: Endpoint) -> None:
+    inverter = roof(server, endpoint, WMaxLimPct_SF=0, WMaxLimPct=6400, WMaxLim_Ena=0)
+    assert inverter.read_control().effective_pct == 100.0
 
 
 def test_a_rating_that_no_inverter_can_have_is_refused(server: Any, endpoint: Endpoint) -> None:

@@ -28,7 +28,7 @@ def test_a_setting_in_the_wrong_section_is_sent_to_its_own(site_file: SiteFile) 
 
 def test_a_key_near_nothing_is_answered_with_what_is_allowed(site_file: SiteFile) -> None:
     problem = site_file.put("unit: 240", "unit: 240, xyzzy: 1").problem()
-    assert problem.hint == "allowed here: driver, invert, location, poll_s, tcp, unit"
+    assert problem.hint == "allowed here: driver, invert, location, poll_s, serial, tcp, unit"
 
 
 def test_behind_a_misspelt_driver_the_other_mistakes_are_found_too(site_file: SiteFile) -> None:
@@ -63,6 +63,12 @@ MISTAKES = [
     ("id: roof", "id: roof, can_limit_to_zero: maybe", "must be true or false", "'maybe'"),
     ("driver: sunspec, tcp: {host: 192.0.2.11}", "driver: x, tcp: {host: a}", "must be sunspec", "'x'"),
     ("id: roof", "id: roof, revert_timer_s: 5", "revert_timer_s: 0, or at least 20", None),
+    (
+        "id: roof",
+        "id: roof, revert_timer_s: 60, limit_persists: true",
+        "revert_timer_s: 0 with limit_persists",
+        None,
+    ),
     ("tcp: {host: 192.0.2.10}", "tcp: 192.0.2.10", "needs settings below it", "'192.0.2.10'"),
     ("mqtt: {host: localhost}", "mqtt:", "needs settings below it", "nothing"),
     ("  manual: {kind: preference}\n", "", "needs settings below it", "nothing"),

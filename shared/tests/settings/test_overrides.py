@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from dynexport.settings.models import Tcp
+
 from .conftest import SiteFile
 
 HUSH = "hush hush"
@@ -18,7 +20,11 @@ def test_a_variable_overrides_and_makes_sections_that_are_not_there(site_file: S
         "DYNEXPORT__AGREEMENT__GENERATION_LIMIT_W": "null",
     }
     site = site_file.load(env)
-    assert (site.mqtt.port, site.inverters[0].tcp.port, site.control.enabled) == (1884, 1502, True)
+    assert (site.mqtt.port, site.inverters[0].tcp, site.control.enabled) == (
+        1884,
+        Tcp(host="192.0.2.11", port=1502),
+        True,
+    )
     assert site.sources["tariff"].kind == "preference"
     assert site.agreement.generation_limit_w is None
 
@@ -81,6 +87,15 @@ def test_the_password_in_the_environment_wins_over_the_file(site_file: SiteFile)
     password = with_secret(site_file).load({"DYNEXPORT__MQTT__PASSWORD": "mine"}).mqtt.password
     assert password is not None
     assert password.get_secret_value() == "mine"
+
+
+def test_a_password_file_in_the_environment_wins_over_a_password_in_the_file(site_file: SiteFile) -> None:
+    own = site_file.path.parent / "own"
+    own.write_text("my own")
+    made = with_secret(site_file).put("password_file: secret", "password: shared")
+    password = made.load({"DYNEXPORT__MQTT__PASSWORD_FILE": str(own)}).mqtt.password
+    assert password is not None
+    assert password.get_secret_value() == "my own"
 
 
 def test_a_password_beside_its_file_is_a_mistake(site_file: SiteFile) -> None:

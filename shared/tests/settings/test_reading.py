@@ -90,3 +90,14 @@ def test_a_password_is_stars_in_what_is_published(site_file: SiteFile) -> None:
     site = site_file.put("host: localhost", "username: me, password: 'hush'").load()
     assert masked(site)["mqtt"]["password"] == "**********"
     assert "hush" not in repr(site)
+
+
+def test_the_state_folder_lies_beside_site_yaml_unless_its_path_is_absolute(site_file: SiteFile) -> None:
+    folder = site_file.path.parent
+    assert site_file.load().site.state_dir == str(folder / "state")
+    assert site_file.load({"DYNEXPORT__SITE__STATE_DIR": "mine"}).site.state_dir == str(folder / "mine")
+    assert site_file.load({"DYNEXPORT__SITE__STATE_DIR": "/var/lib/d"}).site.state_dir == "/var/lib/d"
+
+
+def test_a_state_folder_that_is_no_text_is_a_mistake(site_file: SiteFile) -> None:
+    assert site_file.put("name: Home", "name: Home, state_dir: 5").problem().key == "site.state_dir"

@@ -86,9 +86,44 @@ def test_several_mistakes_between_sections_are_told_together(site_file: SiteFile
     }
 
 
-def test_a_limit_per_phase_is_refused_until_it_is_supported(site_file: SiteFile) -> None:
-    site_file.put("sources:", "sources:").put("agreement:", "agreement:\n  export_limit_per_phase_w: 1700")
-    assert site_file.problem().message == "per-phase limits are not supported yet"
+def limited_by_phase(site_file: SiteFile, phases: str = ", phases: 3") -> SiteFile:
+    site_file.put("agreement:", "agreement:\n  export_limit_per_phase_w: 1700")
+    return site_file.put("name: Home", f"name: Home{phases}")
+
+
+def test_a_limit_per_phase_needs_the_number_of_phases(site_file: SiteFile) -> None:
+    assert limited_by_phase(site_file, "").problem().hint == "say `site.phases: 3`, or 1"
+
+
+def test_a_limit_per_phase_needs_each_inverters_phase_where_there_are_three(site_file: SiteFile) -> None:
+    problem = limited_by_phase(site_file).problem()
+    assert (problem.key, problem.hint) == ("inverters[0]", "`phase: a`, b, c, or abc for all three")
+    site_file.put("id: roof", "id: roof, phase: b")
+    assert site_file.load().phase_limit_w == 1700
+
+
+def test_a_limit_per_phase_with_one_phase_is_the_sites(site_file: SiteFile) -> None:
+    home = limited_by_phase(site_file, ", phases: 1").load()
+    assert (home.export_limit_w, home.phase_limit_w) == (1700, None)
+
+
+def test_a_limit_per_phase_is_refused_with_a_meter_that_has_no_phase_values(site_file: SiteFile) -> None:
+    limited_by_phase(site_file).put("id: roof", "id: roof, phase: abc")
+    site_file.put(
+        "{driver: sunspec, tcp: {host: 192.0.2.10}, unit: 240}",
+        "{driver: mqtt, topic: house/meter, fields: {power_w: p, power_a_w: a, power_b_w: b}}",
+    )
+    problem = site_file.problem()
+    assert problem.key == "meter.fields"
+    assert problem.message == "a limit per phase needs the power of each: power_c_w missing"
+    site_file.put("power_b_w: b", "power_b_w: b, power_c_w: c").load()
+
+
+@pytest.mark.parametrize("section", ["batteries", "uncontrolled"])
+def test_a_publishers_topic_and_its_mapping_go_together(site_file: SiteFile, section: str) -> None:
+    site_file.add(f"{section}: [{{id: x, rated_w: 5000, topic: shed/power}}]\n")
+    assert "go together" in site_file.problem().message
+    site_file.put("topic: shed/power", "topic: shed/power, fields: {power_w: p}").load()
 
 
 def test_an_inverter_read_so_slowly_that_one_lost_answer_silences_it_is_refused(site_file: SiteFile) -> None:

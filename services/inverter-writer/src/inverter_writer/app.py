@@ -7,11 +7,13 @@ import os
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
 from dynexport import messages as m
 from dynexport import topics
 from dynexport.failsafe import failsafe_disconnects, failsafe_share_w
-from dynexport.modbus.endpoint import Endpoint, ModbusError, TcpAddress
+from dynexport.modbus.address import Address, address_of
+from dynexport.modbus.endpoint import Endpoint, ModbusError
 from dynexport.modbus.meter_job import MeterJob
 from dynexport.modbus.sunspec_meter import MeterValues
 from dynexport.modbus.worker import EndpointWorker, Job
@@ -20,12 +22,16 @@ from dynexport.service import Context, HealthPart, Moment
 from dynexport.settings.models import SunSpecInverter, SunSpecMeter
 from dynexport.watchdog import STALLED
 from inverter_writer.acceptance import Acceptance
-from inverter_writer.inverter import InverterJob, Rules
+from inverter_writer.handover import Handover
+from inverter_writer.inverter import InverterJob
+from inverter_writer.report import Rules
+from inverter_writer.store import Store
 from inverter_writer.voice import METER, Voice
 
 TICK_S = 0.25
 STUCK_S = 10.0
 STOP_WITHIN_S = 6.0
+ADOPT = ("inverter-writer", "adopt")
 HEARTBEAT = "DYNEXPORT_HEARTBEAT_FD"
 
 
@@ -46,6 +52,7 @@ class Writer:
     def start(self) -> None:
         """Subscribe, and start one thread per endpoint."""
         self.context.bus.subscribe(topics.SETPOINT)
+        self.context.bus.subscribe(topics.REQUEST)
         for worker in self.workers:
             worker.start()
 
@@ -57,8 +64,12 @@ class Writer:
         """Take setpoints in, hand them on, and say what the endpoints' threads have found."""
         self._beat()
         for received in inbox:
-            if isinstance(received, Received) and received.id in self.jobs:
+            if not isinstance(received, Received):
+                continue
+            if received.topic is topics.SETPOINT and received.id in self.jobs:
                 self._setpoint(received)
+            elif received.topic is topics.REQUEST and received.ids == ADOPT:
+                self._adopt(received)
         self._watch_threads(now.mono)
         while self._meter:
             found = self._meter.popleft()
@@ -69,6 +80,7 @@ class Writer:
         for name, job in self.jobs.items():
             while job.reports:
                 self.voice.report(name, job, job.reports.popleft())
+            self.voice.capability(name, job, now)
             self.voice.control(name, job, now)
         return TICK_S
 
@@ -102,17 +114,18 @@ class Writer:
             site.control.on_stop,
             failsafe_disconnects(site),
         )
-        return InverterJob(inverter, rules, self.context.clock, self.context.bus.wake)
+        store = Store(Path(site.site.state_dir), inverter.id) if inverter.limit_persists else None
+        return InverterJob(inverter, rules, self.context.clock, self.context.bus.wake, found=Handover(store))
 
     def _make_workers(self) -> list[EndpointWorker]:
         site, clock, wake = self.context.site, self.context.clock, self.context.bus.wake
-        behind: dict[TcpAddress, list[Job]] = {}
+        behind: dict[Address, list[Job]] = {}
         for inverter in site.inverters:
-            address = TcpAddress(inverter.tcp.host, inverter.tcp.port)
-            behind.setdefault(address, []).append(self.jobs[inverter.id])
+            behind.setdefault(address_of(inverter), []).append(self.jobs[inverter.id])
         if site.meter_behind_inverter and isinstance(site.meter, SunSpecMeter):
-            address = TcpAddress(site.meter.tcp.host, site.meter.tcp.port)
-            behind[address].append(MeterJob(site.meter, clock, self._meter_read, self._meter_failed))
+            behind[address_of(site.meter)].append(
+                MeterJob(site.meter, clock, self._meter_read, self._meter_failed)
+            )
         return [EndpointWorker(Endpoint(address), jobs, clock, wake) for address, jobs in behind.items()]
 
     def _beat(self) -> None:
@@ -131,6 +144,20 @@ class Writer:
             return
         self.voice.accepted(name)
         self.jobs[name].accepted = self.acceptance[name].accepted
+        self._wake(name)
+
+    def _adopt(self, received: Received) -> None:
+        """The owner lets a found limit be loosened: contract.md, `inverter-writer/adopt`."""
+        request = received.message
+        name = request.id if isinstance(request, m.Request) else None
+        if name not in self.jobs:
+            message = f"asked to adopt the limit of {name or 'no inverter'}: there are {', '.join(self.jobs)}"
+            self.context.event(m.Level.WARNING, "unknown_inverter", message)
+            return
+        self.voice.adopted(name, self.jobs[name])
+        self._wake(name)
+
+    def _wake(self, name: str) -> None:
         for worker in self.workers:
             if self.jobs[name] in worker.jobs:
                 worker.wake()

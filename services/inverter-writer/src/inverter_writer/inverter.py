@@ -4,70 +4,31 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from dataclasses import replace
 
 from dynexport.clock import Clock
-from dynexport.messages import ControlState, InverterState
+from dynexport.messages import InverterState
 from dynexport.modbus.endpoint import Endpoint, ModbusError, Unreachable
-from dynexport.modbus.sunspec_inverter import (
-    ControlValues,
-    InverterIdentity,
-    InverterStatus,
-    InverterValues,
-    SunSpecInverter,
-)
+from dynexport.modbus.inverter_values import ControlValues, InverterIdentity
+from dynexport.modbus.sunspec_inverter import SunSpecInverter
 from dynexport.settings.models import SunSpecInverter as InverterSettings
 from inverter_writer.acceptance import Accepted
-from inverter_writer.decision import Device, Wanted, first_contact, for_device, wanted
-from inverter_writer.rationing import Standing, is_urgent, wait_s
+from inverter_writer.decision import Device, Wanted, device_of, first_contact, for_device, wanted
+from inverter_writer.driver import InverterDevice
+from inverter_writer.handover import Handover
+from inverter_writer.pen import Pen
+from inverter_writer.rationing import PERSISTENT, VOLATILE, is_urgent, wait_s
 from inverter_writer.readback import Readback, Verdict
+from inverter_writer.report import UNKNOWN, Report, Rules
 
 STATUS_EVERY_S = 1.0
 SILENT_S = 5.0
 ASLEEP = (InverterState.OFF, InverterState.SLEEPING)
 ASLEEP_BELOW_W = 20.0
-UNKNOWN = InverterStatus()
-
-
-class InverterDevice(Protocol):
-    """What the job needs of a driver; every call may raise ModbusError."""
-
-    def identify(self) -> InverterIdentity: ...  # noqa: D102
-    def read(self) -> InverterValues: ...  # noqa: D102
-    def read_status(self) -> InverterStatus: ...  # noqa: D102
-    def read_control(self) -> ControlValues: ...  # noqa: D102
-    def write_limit(self, limit_pct: float, revert_s: int) -> None: ...  # noqa: D102
-    def write_connect(self, connect: bool) -> None: ...  # noqa: D102
-    def release(self) -> None: ...  # noqa: D102
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What is fixed for one inverter."""
-
-    share_w: float
-    enabled: bool
-    inverters: int
-    on_stop: str
-    failsafe_disconnects: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What the endpoint's thread has to tell: one of these at a time, in order."""
-
-    values: InverterValues | None = None
-    status: InverterStatus = UNKNOWN
-    measured_at: datetime | None = None
-    identity: InverterIdentity | None = None
-    error: ModbusError | None = None
-    found_w: float | None = None
 
 
 class InverterJob:
-    """All but `accepted`, `begin_stop` and the properties is touched by the endpoint's thread only."""
+    """All but `accepted`, `begin_stop`, `found.adopt` and the properties is touched by the endpoint's thread only."""
 
     def __init__(
         self,
@@ -76,6 +37,7 @@ class InverterJob:
         clock: Clock,
         tell: Callable[[], None],
         make_device: Callable[[Endpoint, int], InverterDevice] = SunSpecInverter,
+        found: Handover | None = None,
     ) -> None:
         self.unit = settings.unit
         self.settings = settings
@@ -83,9 +45,11 @@ class InverterJob:
         self.accepted: Accepted | None = None
         self.reports: deque[Report] = deque(maxlen=100)
         self.readback = Readback()
+        self.found = found or Handover()
         self.device: Device | None = None
+        self.identity: InverterIdentity | None = None
         self.read_back_w: float | None = None
-        self.written: Standing | None = None
+        self.pen = Pen(settings, rules.share_w, self.found)
         self.fault: str | None = None
         self.asleep = False
         self.stopped = False
@@ -101,19 +65,26 @@ class InverterJob:
         self._next = float("-inf")
         self._status = UNKNOWN
         self._status_at = float("-inf")
-        self._connect_written: bool | None = None
+        self._pace = PERSISTENT if self.found.persists else VOLATILE
 
     @property
     def applied_w(self) -> float | None:
         """What was last written, watts; None before the first write or with writing disabled."""
-        if self.written is None or self.device is None:
-            return None
-        return self.device.watts(self.written.percent)
+        written = self.pen.written
+        return None if written is None or self.device is None else self.device.watts(written.percent)
 
     @property
     def connect_applied(self) -> bool | None:
         """What was last written to the connection."""
-        return self._connect_written
+        return self.pen.connected
+
+    @property
+    def fallback_w(self) -> float | None:
+        """The most that the device's own timer goes to, watts; None where it has none of ours."""
+        device = self._capped()
+        if device is None or not self.pen.timed(device):
+            return None
+        return device.watts(device.percent(self.rules.share_w))
 
     def wanted(self, mono: float) -> Wanted:
         """What it should be limited to now."""
@@ -128,25 +99,27 @@ class InverterJob:
     @property
     def urgent(self) -> bool:
         """Whether a tightening waits."""
-        if not self._may_write or self.device is None:
+        device = self._capped()
+        if not self._may_write or device is None:
             return False
-        percent, connect = for_device(self.wanted(self._clock.mono()), self.device)
-        if connect not in (None, self._connect_written):
+        percent, connect = for_device(self.wanted(self._clock.mono()), device)
+        if connect not in (None, self.pen.connected):
             return True
-        return is_urgent(percent, self.written) and not self._gives_way(percent)
+        return is_urgent(percent, self.pen.written) and not self._gives_way(percent)
 
     def due(self, mono: float) -> float:
         """Seconds until the next read or write."""
         if self._stopping and not self.stopped:
             return 0.0
-        if not self._may_write or self.device is None:
+        device = self._capped()
+        if not self._may_write or device is None:
             return self._next - mono
-        percent, connect = for_device(self.wanted(mono), self.device)
-        if connect not in (None, self._connect_written):
+        percent, connect = for_device(self.wanted(mono), device)
+        if connect not in (None, self.pen.connected):
             return 0.0
         if self._gives_way(percent):
             return self._next - mono
-        return min(self._next - mono, wait_s(percent, self.written, mono, self.rules.inverters))
+        return min(self._next - mono, self._wait_s(percent, mono))
 
     def run(self, endpoint: Endpoint, mono: float) -> None:
         """A write that is due, or a read; raises ModbusError."""
@@ -178,6 +151,16 @@ class InverterJob:
     def _may_write(self) -> bool:
         return self.rules.enabled and self._contacted and self.fault is None
 
+    def _capped(self) -> Device | None:
+        """The device, and how far it may be opened now: `adopt` comes from another thread."""
+        device, most_pct = self.device, self.found.most_pct
+        if device is None or device.most_pct == most_pct:  # the usual case, asked many times a second
+            return device
+        return replace(device, most_pct=most_pct)
+
+    def _wait_s(self, percent: float, mono: float) -> float:
+        return wait_s(percent, self.pen.written, mono, self.rules.inverters, self._pace)
+
     def _cycle(self, driver: InverterDevice, mono: float) -> None:
         if self.device is None:
             self._identify(driver)
@@ -194,101 +177,119 @@ class InverterJob:
         self._report(Report(values=values, status=self._status, measured_at=measured_at))
 
     def _identify(self, driver: InverterDevice) -> None:
-        identity = driver.identify()
-        settings = self.settings
-        self.device = Device(
-            identity.max_w, identity.resolution_pct, settings.min_limit_pct, settings.can_limit_to_zero
-        )
+        self.identity = identity = driver.identify()
+        self.device = device_of(identity, self.settings)
         self._has_control = identity.control_model is not None
-        self.fault = None if self._has_control else "it has no control model 123: it cannot be limited"
+        self.fault = None if self._has_control else "it has no control model 704 or 123: it cannot be limited"
         self._report(Report(identity=identity))
 
     def _compare(self, driver: InverterDevice, mono: float) -> None:
-        assert self.device is not None
         control = driver.read_control()
-        self.read_back_w = self.device.watts(control.effective_pct)
-        if not self.rules.enabled:
-            return
-        if not self._contacted:
+        device = self._capped()
+        assert device is not None
+        read_pct = control.effective_pct
+        self.read_back_w = device.watts(read_pct)
+        if not self._contacted or self.pen.reverted(device, read_pct, mono):
             self._first_contact(driver, control, mono)
             return
-        if self.written is None:
+        if not self.rules.enabled or self.pen.written is None:
             return
-        verdict = self.readback.see(
-            control.effective_pct, self.written.percent, self.device.resolution_pct, mono
-        )
-        percent, _ = for_device(self.wanted(mono), self.device)
-        self._tighter_pct = control.effective_pct if verdict is Verdict.LEAVE else None
+        verdict = self.readback.see(read_pct, self.pen.written.percent, device.resolution_pct, mono)
+        self._tighter_pct = read_pct if verdict is Verdict.LEAVE else None
         if verdict is Verdict.OVERWRITE:
-            self._write(driver, percent, mono)
-        if self._connect_written is False and control.connected:
-            self._write_connect(driver, False)
+            self._overwrite(driver, read_pct, mono)
+        if self.pen.connected is False and control.connected:
+            self._connect(driver, False)
 
     def _first_contact(self, driver: InverterDevice, control: ControlValues, mono: float) -> None:
         """The smaller of what stands there and what is wanted is written before anything else."""
-        assert self.device is not None
         assert self.read_back_w is not None
-        percent, connect = for_device(first_contact(self.wanted(mono), self.read_back_w), self.device)
-        self._connect_written = None
-        if connect is False:
-            self._write_connect(driver, False)
-        self._write(driver, percent, mono)
+        device = self._meet(control.effective_pct)
+        if self.rules.enabled:
+            percent, connect = for_device(first_contact(self.wanted(mono), self.read_back_w), device)
+            self.pen.connected = None
+            if connect is False:
+                self._connect(driver, False)
+            self._write(driver, percent, mono, standing_pct=control.effective_pct)
+            self._report(Report(found_w=self.read_back_w))
         self._contacted = True
-        self._report(Report(found_w=self.read_back_w))
+
+    def _meet(self, standing_pct: float) -> Device:
+        """Learn whose limit stands there; the device, as far as it may be opened now."""
+        assert self.identity is not None
+        self.found.meet(self.identity.key, standing_pct, self.identity.resolution_pct)
+        device = self._capped()
+        assert device is not None
+        return device
+
+    def _overwrite(self, driver: InverterDevice, read_pct: float, mono: float) -> None:
+        """Ours goes in again; on registers that persist a tighter value that stays is one found, and caps it."""
+        assert self.pen.written is not None
+        tighter = read_pct < self.pen.written.percent
+        device = self._meet(read_pct) if self.found.persists and tighter else self._capped()
+        assert device is not None
+        percent, _ = for_device(self.wanted(mono), device)
+        self._write(driver, percent, mono)
 
     def _write_if_due(self, driver: InverterDevice, mono: float) -> None:
-        if not self._may_write or self.device is None:
+        device = self._capped()
+        if not self._may_write or device is None:
             return
-        percent, connect = for_device(self.wanted(mono), self.device)
-        if connect is False and self._connect_written is not False:
-            self._write_connect(driver, False)
-        due = wait_s(percent, self.written, mono, self.rules.inverters) <= 0.0
-        if due and not self._gives_way(percent):
+        percent, connect = for_device(self.wanted(mono), device)
+        if connect is False and self.pen.connected is not False:
+            self._connect(driver, False)
+        if self._wait_s(percent, mono) <= 0.0 and not self._gives_way(percent):
             self._write(driver, percent, mono)
-        if connect is True and self._connect_written is not True:
-            self._write_connect(driver, True)
+        if connect is True and self.pen.connected is not True:
+            self._connect(driver, True)
 
     def _gives_way(self, percent: float) -> bool:
         """Whether a tighter value of somebody else stands in the device, which ours must not loosen yet."""
         return self._tighter_pct is not None and percent >= self._tighter_pct
 
-    def _write(self, driver: InverterDevice, percent: float, mono: float) -> None:
-        driver.write_limit(percent, self.settings.revert_timer_s)
+    def _write(
+        self,
+        driver: InverterDevice,
+        percent: float,
+        mono: float,
+        *,
+        standing_pct: float | None = None,
+        last: bool = False,
+    ) -> None:
+        device = self._capped()
+        assert device is not None
+        self.pen.limit(driver, device, percent, mono, standing_pct=standing_pct, last=last)
         self._tighter_pct = None
-        self.written = Standing(percent, mono)
         self._tell()
 
-    def _write_connect(self, driver: InverterDevice, connect: bool) -> None:
-        driver.write_connect(connect)
-        self._connect_written = connect
+    def _connect(self, driver: InverterDevice, connect: bool) -> None:
+        self.pen.connect(driver, connect)
         self._tell()
 
     def _stop(self, driver: InverterDevice, mono: float) -> None:
         if self.stopped:
             self._next = mono + self.settings.poll_s
             return
-        if self._may_write and self.device is not None:
-            self._leave_safe(driver, mono)
+        device = self._capped()
+        if self._may_write and device is not None:
+            self._leave_safe(driver, device, mono)
         self.stopped = True
         self._tell()
 
-    def _leave_safe(self, driver: InverterDevice, mono: float) -> None:
-        assert self.device is not None
+    def _leave_safe(self, driver: InverterDevice, device: Device, mono: float) -> None:
+        """A timer with a revert value is stopped by the last write: what is left must stay."""
+        standing_pct = self.pen.written.percent if self.pen.written else None
         if self.rules.on_stop == "release":
-            driver.release()
+            self.pen.release(driver, device, mono, standing_pct)
         elif self.rules.on_stop == "failsafe":
             limits = [self.rules.share_w, *([self.applied_w] if self.applied_w is not None else [])]
             if self.accepted is not None:
                 limits.append(self.accepted.target_w)
-            self._write(driver, self.device.percent(min(limits)), mono)
+            percent = device.percent(min(limits))
+            self._write(driver, percent, mono, standing_pct=standing_pct, last=True)
+        elif standing_pct is not None and self.pen.timed(device):
+            self._write(driver, standing_pct, mono, last=True)
 
     def _report(self, report: Report) -> None:
         self.reports.append(report)
         self._tell()
-
-
-def control_state(job: InverterJob, wanted_now: Wanted) -> ControlState:
-    """The state for `inverter/<id>/control`."""
-    if job.fault is not None:
-        return ControlState.FAULT
-    return wanted_now.state if job.rules.enabled else ControlState.DISABLED

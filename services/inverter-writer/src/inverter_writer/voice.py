@@ -10,12 +10,14 @@ from dynexport import messages as m
 from dynexport import topics
 from dynexport.logs import Repeated
 from dynexport.modbus.endpoint import ModbusError
+from dynexport.modbus.inverter_values import InverterIdentity
 from dynexport.modbus.meter_job import to_reading
 from dynexport.modbus.sunspec import BadValue
-from dynexport.modbus.sunspec_inverter import InverterIdentity
 from dynexport.modbus.sunspec_meter import MeterValues
 from dynexport.service import Context, Moment
-from inverter_writer.inverter import InverterJob, Report, control_state
+from inverter_writer.describe import capability_of, control_of, control_state, remark
+from inverter_writer.inverter import InverterJob
+from inverter_writer.report import Report
 
 CONTROL_EVERY_S = 10.0
 REQUESTED_EVERY_S = 1.0
@@ -31,6 +33,7 @@ class Voice:
         self.errors = 0
         self.repeated = Repeated()
         self._capability: dict[str, m.InverterCapability] = {}
+        self._known: dict[str, tuple[object, ...]] = {}
         self._said: dict[str, tuple[tuple[object, ...], float, float]] = {}
         self._conflict: dict[str, bool] = {}
         self._state: dict[str, m.ControlState] = {}
@@ -58,7 +61,7 @@ class Voice:
         if report.error is not None:
             self.error(name, report.error, asleep=job.asleep)
         elif report.identity is not None:
-            self._identity(name, job, report.identity)
+            self._rating(name, job, report.identity)
         elif report.found_w is not None:
             held_w = job.applied_w or 0.0
             message = f"{name} was found limited to {report.found_w:.0f} W, and is now held at {held_w:.0f} W"
@@ -95,25 +98,45 @@ class Voice:
         wanted = job.wanted(now.mono)
         state = control_state(job, wanted)
         self._transitions(name, job, state)
-        key = (state, job.applied_w, job.connect_applied, job.readback.conflict)
+        key = (state, job.applied_w, job.connect_applied, job.readback.conflict, remark(job, wanted))
         requested_w = max(0.0, round(wanted.limit_w, 1))
         if not self._due(name, key, requested_w, now.mono):
             return
-        accepted = job.accepted
-        message = m.InverterControl(
-            issued_at=now.wall,
-            state=state,
-            requested_w=requested_w,
-            applied_w=job.applied_w,
-            read_back_w=job.read_back_w,
-            connect=job.connect_applied,
-            conflict=job.readback.conflict,
-            setpoint_seq=accepted.seq if accepted else None,
-            engine_id=accepted.engine_id if accepted else None,
-            reason=job.fault,
-        )
-        if self.context.bus.publish(topics.INVERTER_CONTROL, message, name):
+        if self.context.bus.publish(topics.INVERTER_CONTROL, control_of(job, wanted, now.wall), name):
             self._said[name] = (key, requested_w, now.mono)
+
+    def capability(self, name: str, job: InverterJob, now: Moment) -> None:
+        """`inverter/<id>/capability`, on change; and what went wrong with what is remembered of it."""
+        while job.found.troubles:
+            trouble = job.found.troubles.popleft()
+            self.context.event(m.Level.WARNING, "state_file", f"{name}: {trouble}", inverter=name)
+        met = job.found.persists and job.found.met
+        known = (job.identity, met, job.found.found_pct, job.found.adopted)
+        if known == self._known.get(name) or (capability := capability_of(job, now.wall)) is None:
+            return
+        self._known[name] = known
+        before, self._capability[name] = self._capability.get(name), capability
+        self.context.bus.publish(topics.INVERTER_CAPABILITY, capability, name)
+        said = (before.found_limit_w, before.adopted) if before else (None, None)
+        if (capability.found_limit_w, capability.adopted) != said:
+            self._found(name, capability)
+
+    def adopted(self, name: str, job: InverterJob) -> None:
+        """The owner's word on a found limit, which may have been none."""
+        if not job.found.adopt():
+            message = f"{name}: no limit was found in it that is not ours, so there is nothing to adopt"
+            self.context.event(m.Level.INFO, "nothing_to_adopt", message, inverter=name)
+
+    def _found(self, name: str, capability: m.InverterCapability) -> None:
+        if capability.found_limit_w is None:
+            return
+        limit = f"{name} holds a limit of {capability.found_limit_w:.0f} W that is not ours"
+        if capability.adopted:
+            message = f"{limit}; its owner adopted it: it may be loosened"
+            self.context.event(m.Level.INFO, "limit_adopted", message, inverter=name)
+        else:
+            message = f"{limit}: it is kept until `dynexport adopt {name}`"
+            self.context.event(m.Level.WARNING, "limit_found", message, inverter=name)
 
     def _due(self, name: str, key: tuple[object, ...], requested_w: float, mono: float) -> bool:
         if name not in self._said:
@@ -154,10 +177,7 @@ class Voice:
             operating=status.operating,
         )
 
-    def _identity(self, name: str, job: InverterJob, identity: InverterIdentity) -> None:
-        capability = _capability(job, identity, self.context.clock.now())
-        self._capability[name] = capability
-        self.context.bus.publish(topics.INVERTER_CAPABILITY, capability, name)
+    def _rating(self, name: str, job: InverterJob, identity: InverterIdentity) -> None:
         rated_w = job.settings.rated_w
         if abs(identity.max_w - rated_w) > RATING_OFF * rated_w:
             message = f"{name}: site.yaml says rated_w {rated_w:.0f}, the device says {identity.max_w:.0f} W"
@@ -184,27 +204,3 @@ class Voice:
             self.context.event(m.Level.INFO, "following", f"{name} follows the engine", inverter=name)
         elif state is m.ControlState.FAULT:
             self.context.event(m.Level.ERROR, "inverter_fault", f"{name}: {job.fault}", inverter=name)
-
-
-def _capability(job: InverterJob, identity: InverterIdentity, now: datetime) -> m.InverterCapability:
-    """What it does when we die: without a timer a 123 holds its last value, with one it releases the limit."""
-    timer = job.settings.revert_timer_s
-    fallback = m.HardwareFallback.RELEASES_LIMIT if timer else m.HardwareFallback.HOLDS_LAST
-    if identity.control_model is None:
-        fallback = m.HardwareFallback.UNKNOWN
-    return m.InverterCapability(
-        issued_at=now,
-        max_w=identity.max_w,
-        max_va=identity.max_va,
-        max_var=identity.max_var,
-        nameplate_w=identity.nameplate_w,
-        manufacturer=identity.manufacturer,
-        model=identity.model,
-        serial=identity.serial,
-        der_type=identity.der_type,
-        control_model=identity.control_model,
-        resolution_w=identity.max_w * identity.resolution_pct / 100.0,
-        hardware_fallback=fallback,
-        fallback_s=float(timer) or None,
-        min_limit_pct=job.settings.min_limit_pct,
-    )

@@ -9,19 +9,20 @@ from typing import Any
 
 from dynexport import messages as m
 from dynexport import topics
-from dynexport.failsafe import failsafe_w
+from dynexport.failsafe import failsafe_shares_w, failsafe_w
 from dynexport.ports import RawReceived, Received
 from dynexport.service import Context, HealthPart, Moment
 from dynexport.topics import Topic
-from limit_engine import sources
+from limit_engine import found, sources
 from limit_engine.control import Bounds, ControlLaw, Plan
 from limit_engine.merge import Envelope, merge
-from limit_engine.site import Others, unseen_w
+from limit_engine.site import Others, batteries, phase_bounds, unseen_w
 from limit_engine.speaker import Speaker
 from limit_engine.standby import Standby
 from limit_engine.watch import Watch
 
 TICK_S = 0.2
+AFTER_S = 0.001  # past a deadline
 LONGEST_MEASURED_AGE_S = 10.0
 
 
@@ -39,7 +40,8 @@ def plan(context: Context) -> Plan:
         headroom_pct=site.control.headroom_pct,
         meter_period_s=site.meter.poll_s,
         location=m.Location(site.meter.location),
-        has_battery=bool(site.batteries),
+        has_battery=bool(batteries(site)),
+        feeds=site.feeds,
     )
 
 
@@ -64,8 +66,8 @@ class Engine:
             topics.INVERTER_READING: self._inverter,
             topics.INVERTER_CONTROL: self._applied,
             topics.INVERTER_CAPABILITY: self._capability,
-            topics.BATTERY_READING: self._other,
-            topics.UNCONTROLLED_READING: self._other,
+            topics.BATTERY_READING: self._battery,
+            topics.UNCONTROLLED_READING: self._uncontrolled,
             topics.LIMIT: self._limit,
             topics.SETPOINT: self._setpoint,
             topics.REQUEST: self._request,
@@ -92,12 +94,12 @@ class Engine:
             return TICK_S
         self._take_over(now.mono)
         envelope = self._envelope(now.mono)
-        decision = self.law.decide(
-            self._bounds(envelope, now.mono), now.mono, ready=self._ready(now.mono), open_switch=envelope.open
-        )
-        self.watch.look(self.law, decision, self.sources, now.mono)
-        self.speaker.say(self.law, decision, envelope, self.sources, self._waiting_for(now.mono), now)
-        return TICK_S
+        bounds = self._bounds(envelope, now.mono)
+        decision = self.law.decide(bounds, now.mono, ready=self._ready(now.mono), open_switch=envelope.open)
+        self.watch.look(self.law, decision, bounds, self.sources, now.mono)
+        self.speaker.say(self.law, decision, bounds, envelope, self.sources, self._waiting_for(now.mono), now)
+        left_s = self.law.meter_deadline - now.mono
+        return min(TICK_S, left_s + AFTER_S) if left_s >= 0.0 else TICK_S
 
     def stop(self, now: Moment) -> None:
         """Let the next engine in at once: the lease is released with the last targets."""
@@ -135,27 +137,29 @@ class Engine:
         self.running = True
         self.context.unmute()
         standing = {}
-        total_w = self.law.plan.total_w
+        shares_w = failsafe_shares_w(self.context.site)
         for name, track in self.law.tracks.items():
-            share_w = failsafe_w(self.context.site) * track.rated_w / total_w
-            made_w = track.power_w if track.answers(mono) else share_w
+            made_w = track.power_w if track.answers(mono) else shares_w[name]
             standing[name] = made_w if track.applied_w is None else min(made_w, track.applied_w)
         self.law.start_from(standing)
 
     def _envelope(self, mono: float) -> Envelope:
         stated = [sources.candidate(state, mono) for state in self.sources.values()]
         counting = [candidate for candidate in stated if candidate is not None]
-        return merge([sources.agreement(self.context.site.agreement), *counting])
+        return merge([sources.agreement(self.context.site), *counting])
 
     def _bounds(self, envelope: Envelope, mono: float) -> Bounds:
         export, generation = envelope.export_limit_w, envelope.generation_limit_w
+        unseen = unseen_w(self.law.tracks, self.capabilities, mono)
         return Bounds(
             export.value if export else None,
             generation.value if generation else None,
             failsafe_w(self.context.site),
             blind_w=self.others.blind_w(mono),
             uncontrolled_w=self.others.pv_w(mono),
-            unseen_w=unseen_w(self.law.tracks, self.capabilities, mono),
+            unseen_w=sum(unseen.values()),
+            caps_w=found.caps_w(self.capabilities, self.law.plan.rated_w),
+            phases=phase_bounds(self.others, unseen, mono),
         )
 
     def _ready(self, mono: float) -> bool:
@@ -173,7 +177,13 @@ class Engine:
                 return
             moment = _measured(received, reading.issued_at, reading.measured_at)
             battery_w = self.others.battery_w(now.mono)
-            self.law.hear_meter(moment, received.mono, reading.power_w, battery_w)
+            self.law.hear_meter(moment, received.mono, reading.power_w, battery_w, self._phases_of(reading))
+
+    def _phases_of(self, reading: m.MeterReading) -> tuple[float, ...]:
+        """Its power by phase where each is limited; empty when it does not say all three."""
+        phases = (reading.power_a_w, reading.power_b_w, reading.power_c_w)
+        known = tuple(power_w for power_w in phases if power_w is not None)
+        return known if self.context.site.phase_limit_w is not None and len(known) == len(phases) else ()
 
     def _inverter(self, received: Received, now: Moment) -> None:
         reading = received.message
@@ -193,10 +203,17 @@ class Engine:
         if isinstance(received.message, m.InverterCapability) and received.id in self.law.tracks:
             self.capabilities[received.id] = received.message
 
-    def _other(self, received: Received, now: Moment) -> None:
+    def _battery(self, received: Received, now: Moment) -> None:
         reading = received.message
-        if isinstance(reading, m.BatteryReading | m.PowerReading):
-            self.others.hear(received.id, reading.power_w, received.mono)
+        if isinstance(reading, m.BatteryReading):
+            moment = _measured(received, reading.issued_at, reading.measured_at)
+            self.others.hear_battery(received.id, reading.power_w, moment)
+
+    def _uncontrolled(self, received: Received, now: Moment) -> None:
+        reading = received.message
+        if isinstance(reading, m.PowerReading):
+            moment = _measured(received, reading.issued_at, reading.measured_at)
+            self.others.hear_uncontrolled(received.id, reading.power_w, moment)
 
     def _limit(self, received: Received, now: Moment) -> None:
         state = self.sources.get(received.id)

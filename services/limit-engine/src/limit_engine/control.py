@@ -11,65 +11,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dynexport.messages import InverterState, Location, Mode
+from dynexport.sharing import EVENLY, PHASES, on_phase
 from limit_engine.inverters import Track
 from limit_engine.latency import MeterLatency
-from limit_engine.load import LoadEstimate, LoadSample, first, update
+from limit_engine.load import LoadEstimate, LoadFollower, LoadSample
 from limit_engine.meter import MeterSample, MeterStream
+from limit_engine.phases import PhaseLoads
 from limit_engine.plausibility import Plausibility
 from limit_engine.ramp import Ramp
-from limit_engine.sharing import Taker, share_out
+from limit_engine.shares import reach_w, shares_w
+from limit_engine.terms import Bounds, Decision, Plan
+from limit_engine.view import load_of_a_phase, load_of_the_site, window
+
+__all__ = ["Bounds", "ControlLaw", "Decision", "Plan"]
 
 MOVING_S, MOVING, LESSON = 3.0, 0.002, 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The fixed figures of a site: ratings by inverter id, watts, and the settings of the law."""
-
-    rated_w: Mapping[str, float]
-    up_ramp_pct_per_s: float = 20.0
-    headroom_pct: float = 10.0
-    meter_period_s: float = 0.5
-    location: Location = Location.FEED_IN
-    has_battery: bool = False
-
-    @property
-    def total_w(self) -> float:
-        """The sum of the ratings."""
-        return sum(self.rated_w.values())
-
-    @property
-    def open_loop_after_s(self) -> float:
-        """How old the last meter reading may be: 4 s, or 3 periods if longer."""
-        return max(4.0, 3.0 * self.meter_period_s)
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What limits this cycle, watts: None is no limit.
-
-    `blind_w`: all that makes power and does not obey us, as open loop has to count it; `uncontrolled_w`: of
-    that what a generation limit counts; `unseen_w`: inverters that do not answer, as both count them.
-    """
-
-    export_limit_w: float | None
-    generation_limit_w: float | None = None
-    failsafe_w: float | None = None
-    blind_w: float = 0.0
-    uncontrolled_w: float = 0.0
-    unseen_w: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What each inverter is commanded (`commands_w`, gain counted in) and why, watts."""
-
-    mode: Mode
-    target_w: float
-    shares_w: Mapping[str, float]
-    commands_w: Mapping[str, float]
-    load_w: float | None
-    limited: bool
+FULL_W = 1.0
 
 
 @dataclass(slots=True)
@@ -79,11 +36,15 @@ class ControlLaw:
     plan: Plan
     latency: MeterLatency = field(default_factory=MeterLatency)
     stream: MeterStream = field(default_factory=MeterStream)
-    load: LoadEstimate | None = None
+    phases: PhaseLoads = field(default_factory=PhaseLoads)
     ramp: Ramp = field(init=False)
     tracks: dict[str, Track] = field(init=False)
     plausibility: Plausibility = field(init=False)
-    _committed: LoadEstimate | None = None
+    _total_w: float = field(init=False)
+    _judges: dict[str, Plausibility] = field(init=False)
+    _feeds: dict[str, str] = field(init=False)
+    _rated_on_w: dict[str, float] = field(init=False)
+    _load: LoadFollower = field(default_factory=LoadFollower)
     _sample: MeterSample | None = None
     _complete: bool = False
     _meter_heard: float = float("-inf")
@@ -93,22 +54,63 @@ class ControlLaw:
 
     def __post_init__(self) -> None:
         rate = self.plan.up_ramp_pct_per_s / 100.0
+        self._total_w = self.plan.total_w
         self.ramp = Ramp(0.0, rate * self.plan.total_w)
         self.tracks = {
-            name: Track(name, rated_w, Ramp(0.0, rate * rated_w))
+            name: Track(name, rated_w, Ramp(0.0, rate * rated_w), self.plan.feeds.get(name, EVENLY))
             for name, rated_w in self.plan.rated_w.items()
         }
         self.plausibility = Plausibility(self.plan.total_w, self.plan.has_battery)
+        self._feeds = {name: track.phase for name, track in self.tracks.items()}
+        self._rated_on_w = {phase: on_phase(phase, self.plan.rated_w, self._feeds) for phase in PHASES}
+        self._judges = {
+            phase: Plausibility(rated_w, self.plan.has_battery)
+            for phase, rated_w in self._rated_on_w.items()
+            if rated_w > 0
+        }
 
-    def hear_meter(self, moment: float, mono: float, power_w: float, battery_w: float | None = None) -> None:
-        """A meter reading, measured at `moment`, heard at `mono`."""
+    @property
+    def meter_wrong(self) -> str | None:
+        """Why the meter counts as dead though it is alive, in words; None when it makes sense."""
+        if self.plausibility.wrong:
+            return self.plausibility.wrong
+        return next(
+            (
+                f"on phase {phase} {judge.wrong}, or an inverter's `phase` is not right"
+                for phase, judge in self._judges.items()
+                if judge.wrong
+            ),
+            None,
+        )
+
+    @property
+    def load(self) -> LoadEstimate | None:
+        """What the house uses, as far as it is known."""
+        return self._load.now
+
+    def hear_meter(
+        self,
+        moment: float,
+        mono: float,
+        power_w: float,
+        battery_w: float | None = None,
+        phases_w: tuple[float, ...] = (),
+    ) -> None:
+        """A meter reading, measured at `moment`, heard at `mono`; `phases_w` is empty where it does not say them."""
         self._meter_heard, self._site_w = mono, power_w
         if self.plan.location is Location.FEED_IN:
-            generation_w = sum(track.power_w for track in self._answering(mono))
-            self.plausibility.observe(mono, power_w, generation_w, battery_w)
-        sample = self.stream.read(moment, power_w)
+            made_w = {track.id: track.power_w for track in self._answering(mono)}
+            self.plausibility.observe(mono, power_w, sum(made_w.values()), battery_w)
+            for phase, phase_w in zip(PHASES, phases_w, strict=False):
+                if phase in self._judges:
+                    self._judges[phase].observe(mono, phase_w, on_phase(phase, made_w, self._feeds))
+        if phases_w:
+            self.phases.heard = mono
+        sample = self.stream.read(moment, power_w, phases_w)
         if sample is not None:
-            self._committed, self._sample, self._complete = self.load, sample, False
+            self._sample, self._complete = sample, False
+            for load in (self._load, *self.phases.loads.values()):
+                load.commit()
             self.latency.add((sample.earliest + sample.latest) / 2.0, power_w)
             self._learn_latency(mono)
 
@@ -142,29 +144,55 @@ class ControlLaw:
         target_w = self._target(bounds, mode)
         if open_switch:
             target_w = 0.0
-        limited = target_w < self.plan.total_w
-        may_rise = mode is not Mode.NORMAL or mono - self._meter_heard <= 2.0 * self.plan.meter_period_s + 0.1
-        total_w = self.ramp.follow(min(target_w, self.plan.total_w), mono, may_rise=may_rise)
-        shares = self._share(total_w, bounds, mode, mono, may_rise)
+        phases_w = self.phases.targets_w(bounds.phases, mode, fresh=self._young(self.phases.heard, mono))
+        may_rise = mode is not Mode.NORMAL or self._timely(mono, bounds)
+        taking = list(self.tracks.values()) if mode is Mode.FAILSAFE else self._answering(mono)
+        target_w = min(target_w, self._total_w)
+        if phases_w:
+            target_w = min(target_w, reach_w(target_w, phases_w, self.tracks, taking, bounds.caps_w))
+        total_w = self.ramp.follow(target_w, mono, may_rise=may_rise)
+        shares = shares_w(total_w, phases_w, self.tracks, taking, bounds.caps_w, self._headroom(bounds))
+        for name, track in self.tracks.items():
+            shares[name] = track.ramp.follow(shares[name], mono, may_rise=may_rise)
+            track.command(shares[name], mono)
         commands = {name: shares[name] / track.gain.value for name, track in self.tracks.items()}
-        return Decision(mode, total_w, shares, commands, self.load.mean_w if self.load else None, limited)
+        for name, cap_w in bounds.caps_w.items():  # a cap is one of the register, so gain does not lift it
+            commands[name] = min(commands[name], cap_w)
+        load_w = self.load.mean_w if self.load else None
+        return Decision(mode, total_w, shares, commands, load_w, self._full(shares, phases_w))
 
     def meter_fresh(self, mono: float) -> bool:
         """Whether the last meter reading is young enough for closed loop."""
-        return mono - self._meter_heard <= self.plan.open_loop_after_s
+        return mono <= self.meter_deadline
+
+    @property
+    def meter_deadline(self) -> float:
+        """Until when the last meter reading counts."""
+        return self._meter_heard + self.plan.open_loop_after_s
+
+    def _young(self, heard: float, mono: float) -> bool:
+        return mono - heard <= self.plan.open_loop_after_s
+
+    def _timely(self, mono: float, bounds: Bounds) -> bool:
+        """Whether the meter is young enough to raise by."""
+        closed = bounds.phases is not None and not self.phases.unknown
+        heard = min(self._meter_heard, self.phases.heard) if closed else self._meter_heard
+        return mono - heard <= 2.0 * self.plan.meter_period_s + 0.1
 
     def _choose_mode(self, mono: float, ready: bool) -> Mode:
         stale = not self.meter_fresh(mono) or self.load is None
         if not ready:
             mode = Mode.FAILSAFE
-        elif stale or self.plausibility.wrong:
+        elif stale or self.meter_wrong:
             mode = Mode.OPEN_LOOP
         else:
             mode = Mode.NORMAL
         if mode is Mode.OPEN_LOOP and self._mode is not Mode.OPEN_LOOP:
             self._entry_w = sum(track.share_w for track in self.tracks.values())
         if mode is not Mode.NORMAL:
-            self.load = self._committed = self._sample = None
+            self._load.forget()
+            self.phases.forget()
+            self._sample = None
         self._mode = mode
         return mode
 
@@ -180,35 +208,23 @@ class ControlLaw:
         blind_w = min(max(0.0, export_w - bounds.blind_w), ceiling_w)
         return min(blind_w, math.inf if bounds.failsafe_w is None else bounds.failsafe_w)
 
-    def _share(
-        self, total_w: float, bounds: Bounds, mode: Mode, mono: float, may_rise: bool
-    ) -> dict[str, float]:
-        headroom = self._headroom(bounds)
-        answering = {track.id for track in self._answering(mono)}
-        if mode is Mode.FAILSAFE:
-            answering = set(self.tracks)
-        takers = [
-            Taker(track.id, track.rated_w, track.ceiling_w(headroom))
-            for track in self.tracks.values()
-            if track.id in answering
-        ]
-        wanted = share_out(total_w, takers)
-        shares = {}
-        for track in self.tracks.values():
-            want_w = wanted.get(track.id)
-            if (
-                want_w is None
-            ):  # it does not answer: what it makes is part of the load, and it is never raised
-                want_w = min(track.share_w, total_w * track.rated_w / self.plan.total_w)
-            shares[track.id] = track.ramp.follow(want_w, mono, may_rise=may_rise)
-            track.command(shares[track.id], mono)
-        return shares
+    def _full(self, shares_w: Mapping[str, float], phases_w: Mapping[str, float]) -> tuple[str, ...]:
+        """The phases that have all that they may have, and could have more."""
+        return tuple(
+            phase
+            for phase, target_w in phases_w.items()
+            if target_w < self._rated_on_w[phase]
+            and on_phase(phase, shares_w, self._feeds) >= target_w - FULL_W
+        )
 
     def _headroom(self, bounds: Bounds) -> float | None:
         least = [limit for limit in (bounds.export_limit_w, bounds.generation_limit_w) if limit is not None]
-        if not least or min(least) >= self.plan.total_w:
+        if not (least and min(least) < self._total_w) and not self._phase_may_exceed(bounds):
             return None
         return self.plan.headroom_pct / 100.0
+
+    def _phase_may_exceed(self, bounds: Bounds) -> bool:
+        return bounds.phases is not None and max(self._rated_on_w.values()) > bounds.phases.limit_w
 
     def _answering(self, mono: float) -> Sequence[Track]:
         return [track for track in self.tracks.values() if track.answers(mono) and track.power.samples]
@@ -217,33 +233,28 @@ class ControlLaw:
         """Level-triggered: the sample is looked at again until every inverter was read after it."""
         if self._sample is None or (self._complete and self.load is not None):
             return
-        view = self._view(self._sample, self._answering(mono))
-        self._complete = view.complete
-        self.load = first(view) if self._committed is None else update(self._committed, view)
+        sample, rate = self._sample, self.ramp.rate_w_per_s
+        if self.plan.location is Location.CONSUMPTION:
+            self._complete = True
+            self._load.see(LoadSample(sample.power_w, sample.power_w, complete=True, calm=True))
+            for phase, power_w in zip(PHASES, sample.phases_w, strict=False):
+                self.phases.loads[phase].see(LoadSample(power_w, power_w, complete=True, calm=True))
+            return
+        seen = window(sample, self.latency.window_s, self._answering(mono))
+        self._complete = not seen.late
+        self._load.see(load_of_the_site(sample.power_w, seen, rate))
+        for phase, power_w in zip(PHASES, sample.phases_w, strict=False):
+            rate = self._rated_on_w[phase] * self.plan.up_ramp_pct_per_s / 100.0
+            self.phases.loads[phase].see(load_of_a_phase(phase, power_w, seen, rate))
 
     def _learn_latency(self, mono: float) -> None:
         answering = self._answering(mono)
         if self.plan.location is not Location.FEED_IN or not answering:
             return
-        if abs(sum(track.power.slope(MOVING_S) for track in answering)) > MOVING * self.plan.total_w:
+        if abs(sum(track.power.slope(MOVING_S) for track in answering)) > MOVING * self._total_w:
             known_from = max(track.power.samples[0][0] for track in answering)
             self.latency.learn(
                 lambda moment: sum(track.power.at(moment) for track in answering),
                 known_from,
-                LESSON * self.plan.total_w,
+                LESSON * self._total_w,
             )
-
-    def _view(self, sample: MeterSample, answering: Sequence[Track]) -> LoadSample:
-        if self.plan.location is Location.CONSUMPTION:
-            return LoadSample(sample.power_w, sample.power_w, complete=True, calm=True)
-        least_s, most_s = self.latency.window_s
-        # A meter cannot show what is yet to come: only readings of the inverters that are late push the end on.
-        start, end = sample.earliest - most_s, sample.latest - max(least_s, min(0.0, most_s))
-        low = high = sample.power_w
-        complete, rate = True, 0.0
-        for track in answering:
-            lowest, highest = track.power.bounds(start, end)
-            low, high = low + lowest, high + highest
-            complete = complete and track.power.newest >= end
-            rate += (highest - lowest) / (end - start) if end > start else 0.0
-        return LoadSample(low, high, complete, rate <= 1.2 * self.ramp.rate_w_per_s)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from dynexport.messages import InverterState
+from dynexport.sharing import EVENLY
 from limit_engine.gain import Gain
 from limit_engine.history import Series
 from limit_engine.ramp import Ramp
@@ -26,6 +27,7 @@ class Track:
     id: str
     rated_w: float
     ramp: Ramp
+    phase: str = EVENLY
     power: Series = field(default_factory=Series)
     gain: Gain = field(default_factory=Gain)
     state: InverterState | None = None

@@ -101,3 +101,23 @@ def _noise(noise_w: float, difference_w: float) -> float:
     """Half the squared difference of neighbours, winsorised so that a step of the load hardly counts."""
     square = min(difference_w * difference_w / 2.0, (4.0 * noise_w + 20.0) ** 2)
     return max(NOISE_FLOOR_W, math.sqrt(noise_w**2 + NOISE_GAIN * (square - noise_w**2)))
+
+
+@dataclass(slots=True)
+class LoadFollower:
+    """An estimate over time: each sample is seen again and again until it is complete, and counts once."""
+
+    now: LoadEstimate | None = None
+    _before: LoadEstimate | None = None
+
+    def commit(self) -> None:
+        """A new sample begins: what the last one told stays."""
+        self._before = self.now
+
+    def see(self, sample: LoadSample) -> None:
+        """The sample as it is seen now, in place of how it was seen before."""
+        self.now = first(sample) if self._before is None else update(self._before, sample)
+
+    def forget(self) -> None:
+        """Start anew."""
+        self.now = self._before = None

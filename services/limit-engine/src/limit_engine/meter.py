@@ -11,11 +11,15 @@ LONGEST_REFRESH_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class MeterSample:
-    """A value and the window of read moments in which the meter must have taken it (latency not counted)."""
+    """A value and the window of read moments in which the meter must have taken it (latency not counted).
+
+    `phases_w` is the same by phase, empty where the meter does not say it.
+    """
 
     power_w: float
     earliest: float
     latest: float
+    phases_w: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)
@@ -24,6 +28,7 @@ class MeterStream:
 
     newest: float = float("-inf")
     _value_w: float | None = None
+    _phases_w: tuple[float, ...] = ()
     _changed: float = float("-inf")
     _intervals: deque[float] = field(default_factory=lambda: deque(maxlen=15))
 
@@ -34,18 +39,21 @@ class MeterStream:
             return WORST_REFRESH_S
         return min(LONGEST_REFRESH_S, sorted(self._intervals)[len(self._intervals) // 2])
 
-    def read(self, moment: float, power_w: float) -> MeterSample | None:
+    def read(self, moment: float, power_w: float, phases_w: tuple[float, ...] = ()) -> MeterSample | None:
         """Take in a reading; None when it only repeats the sample before."""
         before, self.newest = self.newest, max(self.newest, moment)
         if self._value_w is None:
-            self._value_w, self._changed = power_w, moment
-            return MeterSample(power_w, moment - WORST_REFRESH_S, moment)
+            self._take(moment, power_w, phases_w)
+            return MeterSample(power_w, moment - WORST_REFRESH_S, moment, phases_w)
         since_s = moment - self._changed
-        if power_w == self._value_w:
+        if power_w == self._value_w and (phases_w == self._phases_w or not (phases_w and self._phases_w)):
             if since_s < 1.5 * self.refresh_s:
                 return None
-            self._changed = moment
-            return MeterSample(power_w, moment - self.refresh_s, moment)
+            self._take(moment, power_w, phases_w)
+            return MeterSample(power_w, moment - self.refresh_s, moment, phases_w)
         self._intervals.append(since_s)
-        self._value_w, self._changed = power_w, moment
-        return MeterSample(power_w, max(before, moment - LONGEST_REFRESH_S), moment)
+        self._take(moment, power_w, phases_w)
+        return MeterSample(power_w, max(before, moment - LONGEST_REFRESH_S), moment, phases_w)
+
+    def _take(self, moment: float, power_w: float, phases_w: tuple[float, ...]) -> None:
+        self._value_w, self._phases_w, self._changed = power_w, phases_w, moment

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 
 from dynexport.messages import Mode
+from limit_engine.found import source
 from limit_engine.merge import Bound, Envelope
+from limit_engine.phases import PhaseBounds
 
 WHO = {
     "agreement": "your connection agreement",
@@ -22,9 +24,9 @@ def watts(value: float) -> str:
     return f"{value:.0f} W"
 
 
-def who(source: str) -> str:
+def who(name: str) -> str:
     """A source in words."""
-    return WHO.get(source, f"the source `{source}`")
+    return WHO.get(name, f"the source `{name}`")
 
 
 def sentence(
@@ -36,9 +38,34 @@ def sentence(
     zone: tzinfo,
     waiting_for: str | None,
     meter_wrong: str | None,
+    also: Sequence[str] = (),
 ) -> str:
-    """The reason for `active`: `words` holds what each source itself says."""
-    base = _envelope(envelope, words, until, zone)
+    """The reason for `active`: `words` holds what each source itself says, `also` whole sentences that follow."""
+    return " ".join([_main(mode, _envelope(envelope, words, until, zone), waiting_for, meter_wrong), *also])
+
+
+def phases_in_words(bounds: PhaseBounds | None, full: Sequence[str], *, unknown: bool) -> list[str]:
+    """What a limit per phase does now: the phases that it holds, and that the meter does not tell them apart."""
+    if bounds is None:
+        return []
+    words = [
+        f"Phase {phase} may export at most {watts(bounds.limit_w)} by {who('agreement')}, and is held there."
+        for phase in full
+    ]
+    if unknown:
+        words.append("The meter does not say the power of each phase, so each is held as if it used nothing.")
+    return words
+
+
+def found_in_words(inverter: str, cap_w: float) -> str:
+    """What a limit found in a device does, and how to end it."""
+    return (
+        f"{inverter} is held at {watts(cap_w)} by a limit found in the device (source `{source(inverter)}`); "
+        f"`dynexport adopt {inverter}` loosens it."
+    )
+
+
+def _main(mode: Mode, base: str, waiting_for: str | None, meter_wrong: str | None) -> str:
     match mode:
         case Mode.FAILSAFE:
             return (

@@ -6,76 +6,96 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dynexport.clock import Fresh
+from dynexport.failsafe import at_worst_on, failsafe_phases_w, may_export
 from dynexport.messages import HardwareFallback, InverterCapability
-from dynexport.settings.models import Site
+from dynexport.settings.models import Battery, Site, Uncontrolled
+from dynexport.sharing import PHASES, on_phase
 from limit_engine.inverters import Track
+from limit_engine.phases import PhaseBounds
 
 READING_AGE_S = 5.0
 
 
 @dataclass(slots=True)
 class Others:
-    """The batteries and generators of `site.yaml` with their last readings, watts, + generation."""
+    """The batteries and generators of `site.yaml` with their last readings, watts, + generation.
+
+    Moments are monotonic seconds at which a power was measured.
+    """
 
     site: Site
     readings: dict[str, Fresh[float]] = field(default_factory=dict)
 
-    def hear(self, name: str, power_w: float, mono: float) -> None:
-        """Take in a reading; names that `site.yaml` does not list are ignored."""
-        if name in {battery.id for battery in self.site.batteries} | {
-            other.id for other in self.site.uncontrolled
-        }:
-            self.readings[name] = Fresh(power_w, mono)
+    def hear_battery(self, name: str, power_w: float, moment: float) -> None:
+        """Take in a battery's reading; one that `site.yaml` does not list is ignored."""
+        if any(battery.id == name for battery in self.site.batteries):
+            self.readings[name] = Fresh(power_w, moment)
+
+    def hear_uncontrolled(self, name: str, power_w: float, moment: float) -> None:
+        """Take in a generator's reading; one that `site.yaml` does not list is ignored."""
+        if any(other.id == name for other in self.site.uncontrolled):
+            self.readings[name] = Fresh(power_w, moment)
 
     def blind_w(self, mono: float) -> float:
         """All that may export and does not obey us: by its fresh reading, else its rating."""
-        batteries = sum(
-            self._counted(entry.id, entry.rated_w, mono)
-            for entry in self.site.batteries
-            if entry.exports != "never"
-        )
-        return batteries + sum(
-            self._counted(entry.id, entry.rated_w, mono)
-            for entry in self.site.uncontrolled
-            if entry.exports != "never"
-        )
+        return sum(self._counted(entry, mono) for entry in may_export(self.site))
+
+    def blind_on_w(self, phase: str, mono: float) -> float:
+        """Of that what may be on one phase: all of it where nobody says which phase it feeds."""
+        return sum(self._counted(entry, mono) * at_worst_on(phase, entry) for entry in may_export(self.site))
 
     def pv_w(self, mono: float) -> float:
         """Uncontrolled PV, as a generation limit counts it."""
-        return sum(
-            self._counted(entry.id, entry.rated_w, mono)
-            for entry in self.site.uncontrolled
-            if entry.kind == "pv"
-        )
+        return sum(self._counted(entry, mono) for entry in self.site.uncontrolled if entry.kind == "pv")
 
     def battery_w(self, mono: float) -> float | None:
         """What the batteries deliver together, + discharge; None without a fresh reading of each."""
-        powers = [self._fresh(battery.id, mono) for battery in self.site.batteries]
+        powers = [self._fresh(name, mono) for name in batteries(self.site)]
         known = [power for power in powers if power is not None]
         return sum(known) if powers and len(known) == len(powers) else None
 
-    def _counted(self, name: str, rated_w: float, mono: float) -> float:
-        power_w = self._fresh(name, mono)
-        return rated_w if power_w is None else max(0.0, power_w)
+    def _counted(self, entry: Battery | Uncontrolled, mono: float) -> float:
+        power_w = self._fresh(entry.id, mono)
+        return entry.rated_w if power_w is None else max(0.0, power_w)
 
     def _fresh(self, name: str, mono: float) -> float | None:
         reading = self.readings.get(name)
         return None if reading is None else reading.get(READING_AGE_S, mono)
 
 
+def batteries(site: Site) -> list[str]:
+    """All that may absorb what we change: the batteries, and those among what does not obey us."""
+    return [battery.id for battery in site.batteries] + [
+        other.id for other in site.uncontrolled if other.kind == "battery"
+    ]
+
+
+def phase_bounds(others: Others, unseen: Mapping[str, float], mono: float) -> PhaseBounds | None:
+    """What limits each phase now; None without a limit per phase. `unseen` as `unseen_w` gives it."""
+    site = others.site
+    if site.phase_limit_w is None:
+        return None
+    return PhaseBounds(
+        site.phase_limit_w,
+        {phase: others.blind_on_w(phase, mono) for phase in PHASES},
+        {phase: on_phase(phase, unseen, site.feeds) for phase in PHASES},
+        failsafe_phases_w(site),
+    )
+
+
 def unseen_w(
     tracks: Mapping[str, Track], capabilities: Mapping[str, InverterCapability], mono: float
-) -> float:
-    """What the inverters that do not answer may be making, where no meter can see it, watts.
+) -> dict[str, float]:
+    """What each inverter that does not answer may be making, where no meter can see it, watts by id.
 
     Nothing when asleep; the last applied limit while it holds; when the device's own timer has run out, the value
     that it then takes; else the rating.
     """
-    return sum(
-        _unseen(track, capabilities.get(name), mono)
+    return {
+        name: _unseen(track, capabilities.get(name), mono)
         for name, track in tracks.items()
         if not track.answers(mono)
-    )
+    }
 
 
 def _unseen(track: Track, capability: InverterCapability | None, mono: float) -> float:

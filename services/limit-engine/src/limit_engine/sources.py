@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dynexport.messages import SWITCHES, WATT_LIMITS, Limit
-from dynexport.settings.models import AgreementSection, Source
+from dynexport.settings.models import Site, Source
 from limit_engine.merge import Candidate
 
 SILENT_AFTER_S = 60.0
@@ -96,10 +96,11 @@ def pause(state: SourceState, until: float) -> SourceState:
     return replace(state, paused_until=until)
 
 
-def agreement(section: AgreementSection) -> Candidate:
+def agreement(site: Site) -> Candidate:
     """The connection agreement as a candidate that never goes stale."""
+    section = site.agreement
     watts = {name: getattr(section, name) for name in WATT_LIMITS if getattr(section, name) is not None}
-    return Candidate("agreement", watts)
+    return Candidate("agreement", {**watts, "export_limit_w": site.export_limit_w})
 
 
 def fallback(state: SourceState, attributes: tuple[str, ...] = (*WATT_LIMITS, *SWITCHES)) -> Candidate:

@@ -10,10 +10,10 @@ from typing import Any
 from dynexport import messages as m
 from dynexport import topics
 from dynexport.service import Context, Moment
-from limit_engine.control import ControlLaw, Decision
+from limit_engine.control import Bounds, ControlLaw, Decision
 from limit_engine.curtailment import Curtailment, curtailment
 from limit_engine.merge import Bound, Envelope
-from limit_engine.reasons import sentence
+from limit_engine.reasons import found_in_words, phases_in_words, sentence
 from limit_engine.sources import SourceState
 
 SETPOINT_EVERY_S = 1.0
@@ -36,6 +36,7 @@ class Speaker:
         self._active_at = -math.inf
         self._target_w = 0.0
         self._basis = ""
+        self._full: tuple[str, ...] = ()
 
     def forget(self) -> None:
         """After a reconnect everything is said afresh."""
@@ -46,6 +47,7 @@ class Speaker:
         self,
         law: ControlLaw,
         decision: Decision,
+        bounds: Bounds,
         envelope: Envelope,
         sources: Mapping[str, SourceState],
         waiting_for: str | None,
@@ -54,7 +56,7 @@ class Speaker:
         """Publish what is due."""
         for name, command_w in decision.commands_w.items():
             self._setpoint(name, command_w, law.tracks[name].rated_w, not envelope.open, now)
-        self._envelope(law, decision, envelope, sources, waiting_for, now)
+        self._envelope(law, decision, bounds, envelope, sources, waiting_for, now)
 
     def release(self, now: Moment) -> None:
         """Say the last targets once more, with `release`."""
@@ -86,17 +88,20 @@ class Speaker:
         self,
         law: ControlLaw,
         decision: Decision,
+        bounds: Bounds,
         envelope: Envelope,
         sources: Mapping[str, SourceState],
         waiting_for: str | None,
         now: Moment,
     ) -> None:
         age_s = now.mono - self._active_at
-        key = (envelope, decision.mode, waiting_for, law.plausibility.wrong)
+        caps_w, unknown = dict(bounds.caps_w), law.phases.unknown
+        key = (envelope, decision.mode, waiting_for, law.meter_wrong, caps_w, unknown)
         if key == self._active and age_s < MOVED_EVERY_S:
             return
         missed = curtailment([track for track in law.tracks.values() if track.answers(now.mono)])
         moved = abs(decision.target_w - self._target_w) > WORTH_SHOWING * law.plan.total_w
+        moved = moved or decision.full != self._full
         if key == self._active and age_s < ACTIVE_EVERY_S and not moved and missed.basis == self._basis:
             return
         counting = {name: state.statement for name, state in sources.items() if state.alive(now.mono)}
@@ -111,7 +116,11 @@ class Speaker:
                 until=until,
                 zone=self.context.site.site.zone,
                 waiting_for=waiting_for,
-                meter_wrong=law.plausibility.wrong,
+                meter_wrong=law.meter_wrong,
+                also=[
+                    *phases_in_words(bounds.phases, decision.full, unknown=unknown),
+                    *(found_in_words(name, cap_w) for name, cap_w in sorted(caps_w.items())),
+                ],
             ),
             until=until,
             target_w=round(decision.target_w, 1),
@@ -120,7 +129,7 @@ class Speaker:
         )
         if self.context.bus.publish(topics.ACTIVE, message):
             self._active, self._active_at = key, now.mono
-            self._target_w, self._basis = decision.target_w, missed.basis
+            self._target_w, self._basis, self._full = decision.target_w, missed.basis, decision.full
 
 
 def _until(envelope: Envelope, counting: Mapping[str, m.Limit | None]) -> datetime | None:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from dynexport.messages import Level, Location, Mode
 from dynexport.service import Context
-from limit_engine.control import ControlLaw, Decision
+from limit_engine.control import Bounds, ControlLaw, Decision
+from limit_engine.found import source
+from limit_engine.reasons import found_in_words
 from limit_engine.sources import Heard, SourceState
 
 
@@ -23,6 +25,8 @@ class Watch:
         self._refused: dict[str, str] = {}
         self._running = False
         self._elsewhere = False
+        self._phases_unknown = False
+        self._caps_w: dict[str, float] = {}
 
     def waiting_for(self, law: ControlLaw, sources: Mapping[str, SourceState], mono: float) -> str | None:
         """What failsafe still waits for, in words; None once it was left: later losses have their own answers."""
@@ -37,11 +41,18 @@ class Watch:
         return None
 
     def look(
-        self, law: ControlLaw, decision: Decision, sources: Mapping[str, SourceState], mono: float
+        self,
+        law: ControlLaw,
+        decision: Decision,
+        bounds: Bounds,
+        sources: Mapping[str, SourceState],
+        mono: float,
     ) -> None:
         """Compare this cycle with the last, and say what changed."""
         self._look_at_mode(decision.mode)
-        self._look_at_meter(law.plausibility.wrong)
+        self._look_at_meter(law.meter_wrong)
+        self._look_at_phases(law.phases.unknown)
+        self._look_at_caps(bounds.caps_w)
         for name, state in sources.items():
             self._look_at_source(name, state, mono)
         for name, track in law.tracks.items():
@@ -111,6 +122,28 @@ class Watch:
                 Level.ERROR, "meter_implausible", f"{wrong}: check its wiring and its `invert` setting"
             )
         self._wrong = wrong
+
+    def _look_at_phases(self, unknown: bool) -> None:
+        if unknown == self._phases_unknown:
+            return
+        self._phases_unknown = unknown
+        if unknown:
+            message = "the meter does not say the power of each phase: each is held as if it used nothing"
+            self.context.event(Level.WARNING, "phases_unknown", message)
+        else:
+            self.context.event(Level.INFO, "phases_known", "the meter says the power of each phase")
+
+    def _look_at_caps(self, caps_w: Mapping[str, float]) -> None:
+        for name in sorted(caps_w.keys() | self._caps_w.keys()):
+            before, now = self._caps_w.get(name), caps_w.get(name)
+            if now is not None and now != before:
+                self.context.event(
+                    Level.WARNING, "limit_found", found_in_words(name, now), source=source(name), limit_w=now
+                )
+            elif now is None:
+                message = f"the limit found in {name} is adopted or gone: it no longer caps it"
+                self.context.event(Level.INFO, "limit_found_over", message, source=source(name))
+        self._caps_w = dict(caps_w)
 
     def _look_at_source(self, name: str, state: SourceState, mono: float) -> None:
         if state.statement is None and not state.settled(mono):

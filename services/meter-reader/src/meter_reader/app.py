@@ -1,4 +1,4 @@
-"""Which meter this site has, and who reads it."""
+"""Which meter this site has and who reads it, and what else is published for us to read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dynexport.messages import Level
 from dynexport.ports import RawReceived, Received
 from dynexport.service import Context, HealthPart, Moment, Service
-from dynexport.settings.models import MqttMeter
+from dynexport.settings.models import SunSpecMeter
 
 LOOK_AGAIN_S = 1.0
 
@@ -21,7 +21,7 @@ class Idle:
     def start(self) -> None:
         """Say so, once."""
         message = (
-            "the meter answers behind an inverter's endpoint: inverter-writer reads it, nothing to do here"
+            "the meter answers behind an inverter's endpoint: inverter-writer reads it, it is not read here"
         )
         self._context.event(Level.INFO, "idle", message)
 
@@ -40,15 +40,48 @@ class Idle:
         return HealthPart()
 
 
+class Together:
+    """Two parts as one service: a Modbus meter, or none, and what others publish."""
+
+    def __init__(self, *parts: Service) -> None:
+        self._parts = parts
+
+    def start(self) -> None:
+        """Start each."""
+        for part in self._parts:
+            part.start()
+
+    def connected(self, now: Moment) -> None:
+        """Tell each."""
+        for part in self._parts:
+            part.connected(now)
+
+    def step(self, inbox: Sequence[Received | RawReceived], now: Moment) -> float:
+        """Let each take what is its own."""
+        return min(part.step(inbox, now) for part in self._parts)
+
+    def stop(self, now: Moment) -> None:
+        """Stop each."""
+        for part in self._parts:
+            part.stop(now)
+
+    def health(self) -> HealthPart:
+        """What went wrong in all of them."""
+        return HealthPart(device_errors=sum(part.health().device_errors for part in self._parts))
+
+
 def build(context: Context) -> Service:
-    """The factory for `service.main`; only the driver in use is imported, which saves memory."""
+    """The factory for `service.main`; only what is in use is imported, which saves memory."""
     site = context.site
+    parts: list[Service] = []
     if site.meter_behind_inverter:
-        return Idle(context)
-    if isinstance(site.meter, MqttMeter):
-        from meter_reader.mqtt_meter import MqttMeterReader
+        parts.append(Idle(context))
+    elif isinstance(site.meter, SunSpecMeter):
+        from meter_reader.sunspec_meter import SunSpecMeterReader
 
-        return MqttMeterReader(context, site.meter)
-    from meter_reader.sunspec_meter import SunSpecMeterReader
+        parts.append(SunSpecMeterReader(context, site.meter))
+    if site.foreign_topics:
+        from meter_reader.mqtt_feed import MqttReader, feeds
 
-    return SunSpecMeterReader(context, site.meter)
+        parts.append(MqttReader(context, feeds(site)))
+    return parts[0] if len(parts) == 1 else Together(*parts)

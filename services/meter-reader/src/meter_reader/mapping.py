@@ -1,4 +1,4 @@
-"""A publisher's JSON as the numbers of a meter reading. Pure."""
+"""A publisher's JSON as the numbers of a reading. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dynexport.inbox import LARGEST_PAYLOAD
-from dynexport.settings.models import MeterFields, MqttMeter
+from dynexport.settings.models import Battery, MeterFields, MqttMeter, Uncontrolled
 
 POWERS = ("power_w", "power_a_w", "power_b_w", "power_c_w", "reactive_var")
 OTHER_WAY_ROUND = {"import_wh": "export_wh", "export_wh": "import_wh"}
@@ -37,7 +37,7 @@ class Odd(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Numbers by their name in the contract, watts + import; `measured_at` None: the publisher does not say.
+    """Numbers by their name in the contract, signed as there; `measured_at` None: the publisher does not say.
 
     `left_out` names what was there and is no number: not needed for control, so the rest still counts.
     """
@@ -50,7 +50,7 @@ class Sample:
 class Mapping:
     """How one publisher's messages are read."""
 
-    def __init__(self, settings: MqttMeter) -> None:
+    def __init__(self, settings: MqttMeter | Battery | Uncontrolled) -> None:
         fields = settings.fields or PREDECESSOR
         paths: dict[str, str] = fields.model_dump(exclude_none=True)
         self._time_path = paths.pop("measured_at", None)

@@ -9,7 +9,8 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from dynexport import topics
-from dynexport.modbus.endpoint import BadAnswer, Endpoint, ModbusError, TcpAddress
+from dynexport.modbus.address import address_of
+from dynexport.modbus.endpoint import BadAnswer, Endpoint, ModbusError
 from dynexport.modbus.meter_job import MeterJob, to_reading
 from dynexport.modbus.sunspec import BadValue
 from dynexport.modbus.sunspec_meter import MeterValues
@@ -36,7 +37,7 @@ class SunSpecMeterReader:
         self._oldest_s = max_age_s(settings.poll_s)
         self._found: deque[tuple[MeterValues, datetime] | ModbusError] = deque(maxlen=MOST_WAITING)
         job = MeterJob(settings, context.clock, self._on_reading, self._on_error)
-        endpoint = Endpoint(TcpAddress(settings.tcp.host, settings.tcp.port))
+        endpoint = Endpoint(address_of(settings))
         self.worker = EndpointWorker(endpoint, [job], context.clock, context.bus.wake)
 
     def start(self) -> None:
@@ -71,13 +72,13 @@ class SunSpecMeterReader:
     def _publish(self, values: MeterValues, measured_at: datetime, now: Moment) -> None:
         odd = doubt(measured_at, now.wall, self._oldest_s)
         if odd is not None:
-            self._troubles.happened("meter_stale", f"a reading was dropped: {odd}", now.mono)
+            self._troubles.happened("stale", f"a reading was dropped: {odd}", now.mono)
             return
         try:
             reading = to_reading(values, self._settings.location, measured_at, now.wall)
         except ValidationError as error:
             what = f"a reading was dropped: {error.errors(include_url=False)[0]['msg']}"
-            self._troubles.happened("meter_refused", what, now.mono)
+            self._troubles.happened("refused", what, now.mono)
             return
         self._context.bus.publish(topics.METER_READING, reading)
         self._troubles.good(now.mono)
@@ -92,4 +93,4 @@ class SunSpecMeterReader:
 
 
 def _kind(error: ModbusError) -> str:
-    return "meter_refused" if isinstance(error, BadAnswer | BadValue) else "meter_error"
+    return "refused" if isinstance(error, BadAnswer | BadValue) else "error"

@@ -51,7 +51,7 @@ class Simulator:
             raise self.network.problem
         if now.mono - self._truth_at >= TRUTH_EVERY_S:
             self._truth_at = now.mono
-            path = f"{self.context.site.mqtt.root}/simulator/truth"
+            path = f"{self.context.site.mqtt.root}/{topics.SIMULATOR_TRUTH}"
             self.context.bus.publish_raw(path, json.dumps(self.network.truth).encode())
         return TRUTH_EVERY_S
 

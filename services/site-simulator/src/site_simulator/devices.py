@@ -5,12 +5,13 @@ from __future__ import annotations
 from dynexport.settings.models import SunSpecInverter
 from dynexport.testing.plant import PlantInverter
 from site_simulator.adapters.server import Manners
+from site_simulator.faults import Fault
 from site_simulator.image import BASE, Image
 from site_simulator.world import METER, World
 
 COMMON, NAMEPLATE, SETTINGS, STATUS, CONTROLS = 1, 120, 121, 122, 123
 INVERTER = {"integer": 103, "float": 113}
-METER_MODEL = {"integer": 203, "float": 213}
+METER_MODEL = {"integer": 203, "float": 213, "der": 203}
 SLEEPING, MPPT, THROTTLED = 2, 4, 5
 CONNECTED, AVAILABLE, OPERATING = 1, 2, 4
 VOLTAGE_V, HERTZ = 230.0, 50.0
@@ -19,6 +20,7 @@ SCALES = {
     "TotWh_SF": 0, "WRtg_SF": 1, "VARtg_SF": 1, "VArRtg_SF": 1, "ARtg_SF": -1, "WMax_SF": 0, "VAMax_SF": 0,
     "VRef_SF": 0, "VRefOfs_SF": 0, "WAval_SF": 0, "WMaxLimPct_SF": -2, "OutPFSet_SF": -2, "Tmp_SF": 0,
 }  # fmt: skip
+ANSWER_FAULTS = ("short_answer", "wrong_function", "wrong_unit", "garbage", "noise", "bad_crc")
 DYNAMIC_FAULTS = ("sentinel", "all_ones", "absurd_scale", "zero_scale")
 
 
@@ -41,8 +43,7 @@ class Device:
             or faults.has("hang", self.name, now)
             or self.asleep(now),
             delay_s=delay.value or 0.0 if delay else 0.0,
-            short_answer=faults.has("short_answer", self.name, now),
-            wrong_function=faults.has("wrong_function", self.name, now),
+            **{name: faults.has(name, self.name, now) for name in ANSWER_FAULTS},
         )
 
     def asleep(self, now: float) -> bool:
@@ -56,9 +57,10 @@ class Device:
         if not faults.has("frozen", self.name, now):
             self.refresh()
         registers = self.image.read(address, count)
-        for fault in DYNAMIC_FAULTS:
-            if faults.has(fault, self.name, now):
-                return self._distort(fault, address, registers)
+        for name in DYNAMIC_FAULTS:
+            fault = faults.get(name, self.name, now)
+            if fault is not None:
+                return self._distort(name, self._damaged(fault), address, registers)
         return registers
 
     def write(self, address: int, values: list[int]) -> None:
@@ -69,9 +71,13 @@ class Device:
         """Put the present into the image."""
         raise NotImplementedError
 
-    def _distort(self, fault: str, address: int, registers: list[int]) -> list[int]:
+    def _damaged(self, fault: Fault) -> int:
+        """The model whose registers a fault damages: that of `value`, else the one of the measurements."""
+        asked = int(fault.value or 0)
+        return asked if asked in self.image.models else self.measured_model
+
+    def _distort(self, fault: str, model_id: int, address: int, registers: list[int]) -> list[int]:
         """Damage the values but leave the headers, so that the map is still found."""
-        model_id = self.measured_model
         span = self.image.span(model_id)
         start = address - BASE
         inside = [index for index in range(len(registers)) if span.start + 2 <= start + index < span.stop]
@@ -116,7 +122,7 @@ class InverterDevice(Device):
 
     def asleep(self, now: float) -> bool:
         """At night an inverter's Modbus answers nothing."""
-        return self.world.dark(now)
+        return self.world.dark(now, self.name)
 
     def write(self, address: int, values: list[int]) -> None:
         """Take a write; control registers act on the plant and are recorded."""
@@ -180,14 +186,14 @@ class MeterDevice(Device):
         return self._model
 
     def refresh(self) -> None:
-        """Power + import, spread over three phases; counters."""
+        """Power + import, its phases (one: all on A); counters."""
         world, image = self.world, self.image
-        power_w = world.plant.read_meter()
-        if world.faults.has("reversed", METER, world.plant.now):
-            power_w = -power_w
+        shown = world.plant.read_meter()
+        sign = -1.0 if world.faults.has("reversed", METER, world.plant.now) else 1.0
+        power_w = sign * shown.power_w
         image.set(self._model, "W", power_w)
-        for phase in "ABC":
-            image.set(self._model, f"Wph{phase}", power_w / 3.0)
+        for phase, phase_w in zip("ABC", shown.phases_w or (shown.power_w, 0.0, 0.0), strict=True):
+            image.set(self._model, f"Wph{phase}", sign * phase_w)
             image.set(self._model, f"PhVph{phase}", VOLTAGE_V)
         image.set(self._model, "A", power_w / VOLTAGE_V)
         image.set(self._model, "VAR", 0)

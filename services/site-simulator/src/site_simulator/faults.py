@@ -5,29 +5,34 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+WHERE = ", in the model of the measurements or in the one numbered `value`"
 STATES: dict[str, str] = {
     "hang": "accepts connections and never answers (same as silent, for a whole device)",
     "silent": "the unit does not answer",
-    "refuse": "the endpoint's port is closed",
+    "refuse": "the endpoint's port is closed, the serial adapter is pulled out",
     "frozen": "repeats the same answer for ever",
     "reversed": "the meter's current transformer is turned round",
-    "sentinel": "every value is 'not implemented'",
-    "absurd_scale": "every scale factor is 32767",
-    "zero_scale": "every scale factor is 0",
-    "all_ones": "every register is 0xFFFF",
+    "sentinel": f"every value is 'not implemented'{WHERE}",
+    "absurd_scale": f"every scale factor is 32767{WHERE}",
+    "zero_scale": f"every scale factor is 0{WHERE}",
+    "all_ones": f"every register is 0xFFFF{WHERE}",
     "delay": "each answer takes `value` seconds",
     "short_answer": "fewer registers come back than were asked for",
     "wrong_function": "the answer carries another function code",
-    "night": "no sun, and the inverters' Modbus goes dark",
+    "wrong_unit": "the answer carries another unit's number",
+    "garbage": "bytes come that are no answer",
+    "noise": "stray bytes come before each answer (RTU only)",
+    "bad_crc": "the answer's checksum is wrong (RTU only)",
+    "night": "no sun, and the Modbus of the inverter (without an id: of all) goes dark",
 }
 ACTIONS: dict[str, str] = {
-    "load_w": "the house uses `value` watts from now on",
+    "load_w": "the house uses `value` watts from now on; with an id a, b or c that phase alone",
     "available_pct": "the sun gives `value` percent of the rating from now on",
     "gain": "the limit's scale error becomes `value` (1.05: 5 % too much)",
     "slow": "the inverter's lag becomes `value` seconds",
     "noise": "the meter's noise becomes `value` watts",
-    "reset": "every connection is broken once with RST",
-    "revert": "the inverter's own timer runs out now: its limit is released",
+    "reset": "every connection is broken once with RST; a serial adapter is replugged",
+    "revert": "the inverter's own timer runs out now: 123 releases its limit, 704 takes its reversion value",
     "clear": "every fault ends",
 }
 EVERYTHING = ""

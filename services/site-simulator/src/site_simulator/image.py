@@ -50,6 +50,11 @@ class Image:
                     self._put(model_id, name, (factor & 0xFFFF,))
         self.registers += END
 
+    @property
+    def models(self) -> frozenset[int]:
+        """The numbers of its models."""
+        return frozenset(self._at)
+
     def set(self, model_id: int, name: str, value: float | str) -> None:
         """Set a point from a scaled value; out of range is clipped to what fits."""
         point = model(model_id).points[name]
@@ -62,8 +67,16 @@ class Image:
             self._put(model_id, name, self._integers(model_id, point, value))
 
     def get(self, model_id: int, name: str) -> int:
-        """The raw value of a one-register point, unsigned."""
-        return self.registers[self.offset(model_id, name)]
+        """The raw value of a point, unsigned."""
+        start = self.offset(model_id, name)
+        value = 0
+        for register in self.registers[start : start + model(model_id).points[name].size]:
+            value = value << 16 | register
+        return value
+
+    def scaled(self, model_id: int, name: str) -> float:
+        """The value of an unsigned point with its scale factor."""
+        return self.get(model_id, name) * float(10.0 ** self._scale(model_id, name))
 
     def span(self, model_id: int) -> range:
         """The indices of a model's registers."""
@@ -95,11 +108,15 @@ class Image:
         start = self.offset(model_id, name)
         self.registers[start : start + len(registers)] = registers
 
+    def _scale(self, model_id: int, name: str) -> int:
+        factor = model(model_id).points[name].scale
+        if not isinstance(factor, str):
+            return 0
+        scale: int = struct.unpack(">h", struct.pack(">H", self.get(model_id, factor)))[0]
+        return scale
+
     def _integers(self, model_id: int, point: PointDefinition, value: float) -> tuple[int, ...]:
-        scale = 0
-        if isinstance(point.scale, str):
-            scale = struct.unpack(">h", struct.pack(">H", self.get(model_id, point.scale)))[0]
-        raw = math.floor(value * 10.0**-scale + 0.5)
+        raw = math.floor(value * 10.0 ** -self._scale(model_id, point.name) + 0.5)
         bits = 16 * point.size
         if point.type.startswith("int"):
             raw = max(-(1 << (bits - 1)) + 1, min((1 << (bits - 1)) - 1, raw)) & ((1 << bits) - 1)

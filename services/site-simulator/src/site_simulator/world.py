@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dynexport.clock import Clock
+from dynexport.modbus.address import Address, address_of
 from dynexport.settings.models import SimulatorSection, Site, SunSpecMeter
+from dynexport.sharing import PHASES
 from dynexport.testing.plant import InverterModel, MeterModel, Plant
 from site_simulator.faults import Faults
 from site_simulator.profile import Day
@@ -24,6 +26,12 @@ def meter_model(settings: SimulatorSection) -> MeterModel:
     return MeterModel(settings.meter_refresh_s, settings.meter_latency_s, settings.meter_noise_w)
 
 
+def load_shares(site: Site, settings: SimulatorSection) -> tuple[float, ...]:
+    """The part of each phase in the house load; empty for a site of one phase."""
+    parts = settings.load_share_pct or (1.0, 1.0, 1.0)
+    return tuple(part / sum(parts) for part in parts) if site.site.phases == 3 else ()
+
+
 class World:
     """Plant and day under one clock; `record` receives every write."""
 
@@ -38,12 +46,15 @@ class World:
         self.load_w: float | None = settings.load_w if settings.sun == "script" else None
         self.available_pct: float | None = settings.available_pct if settings.sun == "script" else None
         models = [
-            InverterModel(inverter.rated_w, settings.tau_s, settings.dead_time_s, settings.gain)
+            InverterModel(
+                inverter.rated_w, settings.tau_s, settings.dead_time_s, settings.gain, inverter.phase
+            )
             for inverter in site.inverters
         ]
         self.plant = Plant(
             models,
             load_w=self._load_w(self.started),
+            load_share=load_shares(site, settings),
             meter=meter_model(settings),
             seed=settings.seed,
             start=self.started,
@@ -72,9 +83,9 @@ class World:
         self._script()
         return now
 
-    def dark(self, now: float) -> bool:
-        """Whether the inverters sleep, with their Modbus."""
-        if self.faults.has("night", "", now):
+    def dark(self, now: float, inverter: str = "") -> bool:
+        """Whether an inverter (all of them without a name) sleeps, with its Modbus."""
+        if self.faults.has("night", inverter, now):
             return True
         if self.available_pct is not None:
             return self.available_pct < NIGHT_PCT
@@ -88,11 +99,14 @@ class World:
             for known, inverter in zip(self.names, self.plant.inverters, strict=True)
             if device in (None, known)
         ]
-        if not chosen and device != METER:
+        phase = name == "load_w" and device in PHASES and bool(self.plant.load_share)
+        if not chosen and device != METER and not phase:
             raise ValueError(f"no device {device}; there are {', '.join([METER, *self.names])}")
         match name:
             case "clear":
                 self.faults.clear()
+            case "load_w" if device in PHASES:
+                self._load_of(device, self._positive(name, value))
             case "load_w":
                 self.load_w = self._positive(name, value)
             case "available_pct":
@@ -107,7 +121,7 @@ class World:
                 self.plant.meter = replace(self.plant.meter, noise_w=self._positive(name, value))
             case "revert":
                 for inverter in chosen:
-                    inverter.revert_after(now, 0.0, None)
+                    inverter.revert_after(now, 0.0, inverter.revert_limit_w)
             case "delay":
                 self.faults.begin(name, device, self._positive(name, value), for_s, now)
             case _:
@@ -120,6 +134,14 @@ class World:
             raise ValueError(f"{name} needs a `value` of 0 or more, got {value}")
         return value
 
+    def _load_of(self, phase: str, value_w: float) -> None:
+        """Another load on one phase; the others keep theirs."""
+        loads_w = [self.plant.load_w * share for share in self.plant.load_share]
+        loads_w[PHASES.index(phase)] = value_w
+        self.load_w = sum(loads_w)
+        if self.load_w > 0:
+            self.plant.load_share = tuple(load_w / self.load_w for load_w in loads_w)
+
     def _load_w(self, now: float) -> float:
         if self.load_w is not None:
             return self.load_w
@@ -130,14 +152,12 @@ class World:
         now = self.plant.now
         self.plant.load_w = self._load_w(now)
         share = self.available_pct / 100.0 if self.available_pct is not None else self.day.sun(self.hour)
-        if self.dark(now):
-            share = 0.0
-        for inverter in self.plant.inverters:
-            inverter.available_w = share * inverter.model.rated_w
+        for name, inverter in zip(self.names, self.plant.inverters, strict=True):
+            inverter.available_w = 0.0 if self.dark(now, name) else share * inverter.model.rated_w
 
 
-def meter_place(site: Site) -> tuple[str, int, int] | None:
-    """Host, port and unit of a Modbus meter; None for a meter of another kind."""
+def meter_place(site: Site) -> tuple[Address, int] | None:
+    """Address and unit of a Modbus meter; None for a meter of another kind."""
     if not isinstance(site.meter, SunSpecMeter):
         return None
-    return site.meter.tcp.host, site.meter.tcp.port, site.meter.unit
+    return address_of(site.meter), site.meter.unit

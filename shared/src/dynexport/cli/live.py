@@ -47,7 +47,7 @@ def show(
     *,
     zone: tzinfo | None,
     go_on: Callable[[], bool],
-    note: Callable[[], str] = lambda: "",
+    note: Callable[[Snapshot], str] = lambda _: "",
 ) -> None:
     """Show until `go_on` says no; `note` is a line below the table, printed when it changes without a terminal."""
     if sys.stdout.isatty():
@@ -57,25 +57,25 @@ def show(
 
 
 def _draw(
-    bus: Bus, clock: Clock, zone: tzinfo | None, go_on: Callable[[], bool], note: Callable[[], str]
+    bus: Bus, clock: Clock, zone: tzinfo | None, go_on: Callable[[], bool], note: Callable[[Snapshot], str]
 ) -> None:
     snapshot = Snapshot()
     with Live(console=Console(), auto_refresh=False, transient=False) as live:
         while go_on():
             clock.sleep(REDRAW_S)
             snapshot.take(bus.drain())
-            live.update(table(snapshot, clock.mono(), zone, note()), refresh=True)
+            live.update(table(snapshot, clock.mono(), zone, note(snapshot)), refresh=True)
 
 
 def _print(
-    bus: Bus, clock: Clock, zone: tzinfo | None, go_on: Callable[[], bool], note: Callable[[], str]
+    bus: Bus, clock: Clock, zone: tzinfo | None, go_on: Callable[[], bool], note: Callable[[Snapshot], str]
 ) -> None:
     snapshot, noted, next_line = Snapshot(), "", clock.mono()
     while go_on():
         clock.sleep(min(REDRAW_S, max(0.0, next_line - clock.mono())))
         snapshot.take(bus.drain())
-        if note() != noted:
-            noted = note()
+        if note(snapshot) != noted:
+            noted = note(snapshot)
             print(f"-- {noted}", flush=True)
         if clock.mono() >= next_line:
             next_line += 1.0

@@ -8,26 +8,39 @@ from importlib.metadata import EntryPoint, entry_points
 import typer
 
 from dynexport import __version__
-from dynexport.cli import owner, running
+from dynexport.cli import access, conform, owner, running, scanning
+from dynexport.cli.doctor.verb import doctor
+from dynexport.cli.setup.verb import setup
 
 GROUP = "dynexport.verbs"
-OWN = (running.demo, running.up, owner.watch, owner.limit, owner.check, owner.enable)
-
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.callback()
 def root() -> None:
     """Keeps a solar site inside its export limit. Start with `dynexport demo`."""
 
 
-@app.command()
 def version() -> None:
     """The version."""
     typer.echo(__version__)
 
 
-def add(entry: EntryPoint) -> None:
+OWN = (
+    version,
+    setup,
+    access.init,
+    running.demo,
+    running.up,
+    owner.watch,
+    owner.limit,
+    owner.check,
+    owner.enable,
+    scanning.scan,
+    doctor,
+    conform.conform,
+)
+
+
+def add(app: typer.Typer, entry: EntryPoint) -> None:
     """Add a service's verb; one that cannot be loaded is said, not fatal."""
     try:
         app.command(name=entry.name)(entry.load())
@@ -35,11 +48,19 @@ def add(entry: EntryPoint) -> None:
         typer.echo(f"the verb `{entry.name}` of {entry.value} cannot be loaded: {error}", err=True)
 
 
+def application() -> typer.Typer:
+    """The whole command: our own verbs, then those of the services that are installed."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app.callback()(root)
+    for verb in OWN:
+        app.command()(verb)
+    app.add_typer(access.user, name="user")
+    for entry in sorted(entry_points(group=GROUP), key=lambda found: found.name):
+        add(app, entry)
+    return app
+
+
 def run() -> None:
     """The entry point."""
     logging.basicConfig(level=logging.WARNING)
-    for verb in OWN:
-        app.command()(verb)
-    for entry in sorted(entry_points(group=GROUP), key=lambda found: found.name):
-        add(entry)
-    app()
+    application()()

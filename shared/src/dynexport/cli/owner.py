@@ -13,14 +13,18 @@ import typer
 from dynexport import topics
 from dynexport.bus import MqttBus
 from dynexport.cli.connect import CLOCK, CONFIG, connected, site_of
+from dynexport.cli.fallback_words import of_capability
+from dynexport.cli.hearing import NoBroker, stored
 from dynexport.cli.live import show
 from dynexport.cli.running import interruptible
 from dynexport.cli.snapshot import SHOWN, Snapshot
 from dynexport.cli.supervisor import services_of
-from dynexport.cli.view import line, watts
+from dynexport.cli.view import changed_since, line, watts
 from dynexport.failsafe import failsafe_share_w, failsafe_w
-from dynexport.messages import Active, HardwareFallback, InverterCapability, Limit
+from dynexport.messages import Active, InverterCapability, Limit
+from dynexport.modbus.address import address_of
 from dynexport.ports import Received
+from dynexport.settings.changes import WatchedFile, digest
 from dynexport.settings.load import find
 from dynexport.settings.load import warnings as doubts
 from dynexport.settings.models import MqttSection, Site
@@ -29,12 +33,7 @@ from dynexport.settings.source import read
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 LARGEST_W = 1e7
 TAKES_EFFECT_S = 3.0
-WHEN_WE_DIE = {
-    HardwareFallback.CHOSEN_W: "goes to a limit that we choose, by its own timer",
-    HardwareFallback.RELEASES_LIMIT: "RELEASES its limit after its own timer: your roof would then export freely",
-    HardwareFallback.HOLDS_LAST: "holds the last limit for ever: too much when the house then uses less",
-    HardwareFallback.UNKNOWN: "does something that nobody knows: keep the installer's own limit in force",
-}
+ASKS_FOR_S = 1.5
 
 
 def watch(
@@ -48,6 +47,14 @@ def watch(
     site = None if host else site_of(config)
     mqtt = site.mqtt if site else MqttSection(host=host or "", port=port, root=root)
     zone = site.site.zone if site else None
+    file = WatchedFile(find(config, os.environ)) if site else None
+
+    def note(snapshot: Snapshot) -> str:
+        if file is None:
+            return ""
+        file.changed(CLOCK.mono())
+        return changed_since(snapshot.infos, file.seen)
+
     with connected(mqtt, list(SHOWN)) as bus:
         if once:
             snapshot = Snapshot()
@@ -56,9 +63,11 @@ def watch(
                 bus.wait(0.2)
                 snapshot.take(bus.drain())
             typer.echo(line(snapshot, CLOCK.now(), CLOCK.mono(), zone))
+            if words := note(snapshot):
+                typer.echo(f"-- {words}")
         else:
             with interruptible() as stop:
-                show(bus, CLOCK, zone=zone, go_on=lambda: not stop.is_set())
+                show(bus, CLOCK, zone=zone, go_on=lambda: not stop.is_set(), note=note)
     typer.echo("next: `dynexport limit 0 --for 1h` sets a limit of your own")
 
 
@@ -143,11 +152,25 @@ def check(config: Path | None = CONFIG) -> None:
         typer.echo(f"doubt: {doubt}")
     for sentence in summary(site):
         typer.echo(sentence)
+    if changed := _changed(site, find(config, os.environ)):
+        typer.echo(f"doubt: {changed}")
     typer.echo(
         "next: `dynexport up`"
         if site.control.enabled
         else "next: `dynexport up`, and when it looks right `dynexport enable`"
     )
+
+
+def _changed(site: Site, path: Path) -> str:
+    """Whether services run with other settings than the file's; without a broker nothing runs, and nothing is said."""
+    try:
+        heard = stored(site.mqtt, CLOCK, topics.INFO, topics.AVAILABILITY, within_s=ASKS_FOR_S)
+    except NoBroker:
+        return ""
+    snapshot = Snapshot()
+    snapshot.take(heard)
+    running = {name: info for name, info in snapshot.infos.items() if snapshot.online.get(name)}
+    return changed_since(running, digest(path))
 
 
 def summary(site: Site) -> list[str]:
@@ -180,7 +203,7 @@ def enable(
     path = find(config, os.environ)
     if not off:
         for inverter in site.inverters:
-            place = f"{inverter.tcp.host}:{inverter.tcp.port}"
+            place = address_of(inverter)
             typer.echo(f"{inverter.id}: its generation limit will be written by Modbus at {place}.")
         for sentence in _when_we_die(site):
             typer.echo(sentence)
@@ -196,25 +219,16 @@ def enable(
 def _when_we_die(site: Site) -> list[str]:
     """From the capabilities that the writer has published; without them, said so."""
     try:
-        with connected(site.mqtt, [topics.INVERTER_CAPABILITY]) as bus:
-            bus.wait(1.0)
-            CLOCK.sleep(0.5)
-            heard = [received for received in bus.drain() if isinstance(received, Received)]
-    except typer.Exit:
+        heard = stored(site.mqtt, CLOCK, topics.INVERTER_CAPABILITY)
+    except NoBroker as error:
+        typer.echo(str(error), err=True)
         heard = []
-    known = {received.id: received.message for received in heard}
-    sentences = []
-    for inverter in site.inverters:
-        capability = known.get(inverter.id)
-        if isinstance(capability, InverterCapability):
-            sentences.append(
-                f"{inverter.id}: if Dynexport dies, it {WHEN_WE_DIE[capability.hardware_fallback]}."
-            )
-        else:
-            sentences.append(
-                f"{inverter.id}: what it does if Dynexport dies is not known yet: start the services first to learn it."
-            )
-    return sentences
+    known = {
+        received.id: received.message
+        for received in heard
+        if isinstance(received.message, InverterCapability)
+    }
+    return [f"{of_capability(inverter.id, known.get(inverter.id))}." for inverter in site.inverters]
 
 
 def _set_enabled(path: Path, enabled: bool) -> None:

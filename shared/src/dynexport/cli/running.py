@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,6 +19,7 @@ import typer
 from ruamel.yaml import YAML
 
 from dynexport import topics
+from dynexport.access import environment, folder_of
 from dynexport.broker import BrokerError, Preference, RunningBroker, free_port, random_root, start_broker
 from dynexport.bus import MqttBus
 from dynexport.cli.connect import CLOCK, CONFIG, site_of
@@ -28,6 +29,7 @@ from dynexport.cli.supervisor import Supervisor, services_of
 from dynexport.messages import Limit, Request
 from dynexport.settings.load import find, load
 from dynexport.settings.models import Site
+from dynexport.watchdog import TickFile
 
 COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "red")
 WIDTH = 16
@@ -45,10 +47,13 @@ def interruptible() -> Iterator[threading.Event]:
     yield stop
 
 
-def up(config: Path | None = CONFIG) -> None:
-    """Start every service that site.yaml needs, until interrupted."""
-    site = site_of(config)
-    modules = services_of(site)
+def up(
+    config: Path | None = CONFIG,
+    without: list[str] = typer.Option([], help="Leave a service out: your own program takes its place."),  # noqa: B008
+) -> None:
+    """Start every service that site.yaml needs, until interrupted; with `init`'s folder each as its own user."""
+    site = site_of(config, user=None)
+    modules = _less(services_of(site), without)
     lock = threading.Lock()
 
     def log(name: str, text: str) -> None:
@@ -57,7 +62,13 @@ def up(config: Path | None = CONFIG) -> None:
         with lock:
             typer.echo(f"{prefix} {text}")
 
-    supervisor = Supervisor(find(config, os.environ).resolve(), modules, log)
+    path = find(config, os.environ).resolve()
+    folder = folder_of(path, os.environ)
+
+    def own_env(name: str) -> Mapping[str, str]:
+        return environment(folder, name) if site.mqtt.username is None else {}
+
+    supervisor = Supervisor(path, modules, log, own_env=own_env)
     with interruptible() as stop:
         supervisor.start()
         typer.echo(f"{len(modules)} services started. See it live: `dynexport watch`. Stop with Ctrl-C.")
@@ -71,6 +82,14 @@ def up(config: Path | None = CONFIG) -> None:
         typer.echo("next: `dynexport check`", err=True)
         raise typer.Exit(2)
     typer.echo("all services stopped. Next: `dynexport up` starts them again.")
+
+
+def _less(modules: list[str], without: list[str]) -> list[str]:
+    """The modules without the named services; refuses a name that is none of them."""
+    names = [module.replace("_", "-") for module in modules]
+    if unknown := [name for name in without if name not in names]:
+        raise typer.BadParameter(f"{unknown[0]} is none of this site's services: {', '.join(names)}")
+    return [module for module, name in zip(modules, names, strict=True) if name not in without]
 
 
 def demo_site(broker: RunningBroker, root: str) -> dict[str, Any]:
@@ -152,8 +171,13 @@ def demo(
     for_s: float = typer.Option(0.0, "--for", help="End after so many seconds; 0: when interrupted."),
     steps: bool = typer.Option(True, help="Change limit and load every 15 s."),
     kind: str = typer.Option("auto", "--broker", help="auto, mosquitto or iotcore (the embedded one)."),
+    attached: bool = typer.Option(False, "--attached", help="Play on the simulated site that runs already."),
+    config: Path | None = CONFIG,
 ) -> None:
     """A whole simulated site, live: every service, a broker of its own, a changing limit."""
+    if attached:
+        _play_on(config, for_s, steps)
+        return
     with interruptible() as stop, tempfile.TemporaryDirectory(prefix="dynexport-demo-") as folder:
         directory = Path(folder)
         try:
@@ -166,6 +190,26 @@ def demo(
     typer.echo(
         "the demo has ended. Next: write your own site.yaml from docs/site.example.yaml, then `dynexport check`"
     )
+
+
+def _play_on(config: Path | None, for_s: float, steps: bool) -> None:
+    """The demo's steps on a site whose services others have started, as compose.yaml does."""
+    site = site_of(config)
+    if site.simulator is None:
+        typer.echo(
+            "this site.yaml is of no simulated site: the demo changes loads and limits at will", err=True
+        )
+        typer.echo("next: `dynexport demo` makes a site of its own", err=True)
+        raise typer.Exit(2)
+    ticks = TickFile(os.environ, lambda text: typer.echo(text, err=True))
+    with interruptible() as stop:
+        bus = MqttBus(site.mqtt, f"{site.mqtt.root}-demo", clock=CLOCK)
+        subscribe(bus)
+        bus.start()
+        try:
+            _show(site, bus, lambda: ticks.tick(CLOCK.mono()), stop, for_s, steps)
+        finally:
+            bus.stop()
 
 
 def _preference(kind: str) -> Preference:
@@ -191,24 +235,25 @@ def _demo(broker: RunningBroker, directory: Path, stop: threading.Event, for_s: 
         subscribe(bus)
         bus.start()
         try:
-            _show(site, bus, supervisor, stop, for_s, steps)
+            _show(site, bus, supervisor.poll, stop, for_s, steps)
         finally:
             bus.stop()
             supervisor.stop()
 
 
 def _show(
-    site: Site, bus: MqttBus, supervisor: Supervisor, stop: threading.Event, for_s: float, steps: bool
+    site: Site, bus: MqttBus, often: Callable[[], None], stop: threading.Event, for_s: float, steps: bool
 ) -> None:
+    """Show and play until stopped; `often` is called a few times a second."""
     script = Script(bus, steps)
     end = CLOCK.mono() + for_s if for_s else None
 
     def go_on() -> bool:
-        supervisor.poll()
+        often()
         script.play()
         return not stop.is_set() and (end is None or CLOCK.mono() < end)
 
-    show(bus, CLOCK, zone=site.site.zone, go_on=go_on, note=lambda: script.note)
+    show(bus, CLOCK, zone=site.site.zone, go_on=go_on, note=lambda _: script.note)
 
 
 def _logger(file: Any) -> Any:

@@ -17,6 +17,7 @@ SHOWN = (
     topics.ACTIVE,
     topics.AVAILABILITY,
     topics.HEALTH,
+    topics.INFO,
     topics.EVENT,
 )
 STALE_S = 5.0
@@ -34,6 +35,7 @@ class Snapshot:
     capabilities: dict[str, m.InverterCapability] = field(default_factory=dict)
     online: dict[str, bool] = field(default_factory=dict)
     health: dict[str, tuple[m.Health, float]] = field(default_factory=dict)
+    infos: dict[str, m.Info] = field(default_factory=dict)
     events: list[tuple[str, m.Event]] = field(default_factory=list)
 
     def take(self, inbox: Sequence[Received | RawReceived]) -> None:
@@ -57,6 +59,8 @@ class Snapshot:
                 self.active = (active, mono)
             case m.Health() as health:
                 self.health[name] = (health, mono)
+            case m.Info() as info:
+                self.infos[name] = info
             case m.Event() as event:
                 self.events = [*self.events, (name, event)][-LAST_EVENTS:]
             case str() as word:

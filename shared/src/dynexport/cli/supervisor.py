@@ -55,12 +55,16 @@ class Child:
 
 @dataclass(slots=True)
 class Supervisor:
-    """The processes of one site. `log` receives (service, line); `restart` False leaves the dead alone."""
+    """The processes of one site. `log` receives (service, line); `restart` False leaves the dead alone.
+
+    `env` is for all of them, `own_env` tells what one of them is given on top, by its name.
+    """
 
     config: Path
     modules: Sequence[str]
     log: Log
     env: Mapping[str, str] = field(default_factory=dict)
+    own_env: Callable[[str], Mapping[str, str]] = lambda _: {}
     restart: bool = True
     clock: Clock = field(default_factory=SystemClock)
     children: list[Child] = field(init=False)
@@ -110,6 +114,7 @@ class Supervisor:
         environment = {
             **os.environ,
             **self.env,
+            **self.own_env(child.name),
             "DYNEXPORT_CONFIG": str(self.config),
             PARENT_PIPE: str(reader),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 
 from dynexport import messages as m
@@ -106,6 +107,16 @@ def inverter_rows(snapshot: Snapshot, mono: float) -> list[tuple[str, str, str, 
         target = watts(control.requested_w) if control else UNKNOWN
         rows.append((name, power, state, target, watts(control.applied_w) if control else UNKNOWN, doing))
     return rows
+
+
+def changed_since(infos: Mapping[str, m.Info], sha256: str | None) -> str:
+    """`site.yaml was changed after limit-engine started: restart it`; empty where nothing was changed, or known."""
+    old = sorted(name for name, info in infos.items() if info.settings_sha256 not in (None, sha256))
+    if sha256 is None or not old:
+        return ""
+    return (
+        f"site.yaml was changed after {', '.join(old)} started: restart {'it' if len(old) == 1 else 'them'}"
+    )
 
 
 def service_words(snapshot: Snapshot, mono: float) -> str:

@@ -10,7 +10,7 @@ from dynexport.docs.payload_schema import schema_name
 from dynexport.docs.types import bounds, may_be_null, type_words
 from dynexport.messages import Message
 from dynexport.testing.examples import EXAMPLES, IDS, MORE
-from dynexport.topics import TABLE, Stored, Topic
+from dynexport.topics import EACH, TABLE, Stored, Topic, Writer
 
 ROOT = "dynexport"
 HEAD = """\
@@ -47,8 +47,15 @@ def _row(topic: Topic) -> tuple[str, ...]:
     payload = topic.model.__name__ if topic.model else "a word"
     stored = "yes" if topic.retain else "never" if topic.stored is Stored.IGNORED else "no"
     silence = topic.deadline or "-"
-    who = ", ".join("each service" if writer == "each" else writer for writer in topic.writers)
+    who = ", ".join(_writer(topic, writer) for writer in topic.writers)
     return (f"`{topic.name}`", payload, who, str(topic.qos), stored, topic.period, silence, topic.about)
+
+
+def _writer(topic: Topic, writer: Writer) -> str:
+    """Who, and where it is not all of the row, what."""
+    if writer is EACH:
+        return "each service, its own"
+    return f"{writer.user} (`{topic.name_for(writer)}`)" if writer.ids else writer.user
 
 
 def _topic(topic: Topic) -> str:

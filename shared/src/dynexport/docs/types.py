@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from dynexport.settings.base import IDENTIFIER
+from dynexport.settings.base import DEVICE, IDENTIFIER
 from dynexport.settings.shape import alternatives
 
 WORDS = {
@@ -102,6 +102,8 @@ def _range(found: dict[str, Any]) -> Iterator[str]:
 def _lengths(found: dict[str, Any]) -> Iterator[str]:
     if found.get("pattern") == IDENTIFIER:
         yield "lower-case letters, digits, `-` and `_`, 32 at most"
+    elif found.get("pattern") == DEVICE:
+        yield "a path from `/` on"
     elif "pattern" in found:
         yield "no `+`, no `#`, no blanks"
     if "max_length" in found:

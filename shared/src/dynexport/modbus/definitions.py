@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -47,7 +47,7 @@ class PointDefinition:
 
 @dataclass(frozen=True, slots=True)
 class ModelDefinition:
-    """The fixed part of a model; `length` in registers, ID and L included."""
+    """The fixed part of a model, with the groups that occur once; `length` in registers, ID and L included."""
 
     id: int
     points: dict[str, PointDefinition]
@@ -68,11 +68,21 @@ def model(model_id: int) -> ModelDefinition:
         raise KeyError(f"SunSpec has no model {model_id}")
     points: dict[str, PointDefinition] = {}
     offset = 0
-    for raw in json.loads(source.read_text(encoding="utf-8"))["group"]["points"]:
+    for raw in _raw_points(json.loads(source.read_text(encoding="utf-8"))["group"]):
         point = _point(raw, offset)
         points[point.name] = point
         offset += point.size
     return ModelDefinition(model_id, points, offset)
+
+
+def _raw_points(group: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The points of a model and of its groups up to one that repeats; those as `PFWInj.PF` (704)."""
+    yield from group["points"]
+    for inner in group.get("groups", ()):
+        if inner.get("count", 1) != 1:
+            return
+        for raw in _raw_points(inner):
+            yield {**raw, "name": f"{inner['name']}.{raw['name']}"}
 
 
 def _point(raw: dict[str, Any], offset: int) -> PointDefinition:

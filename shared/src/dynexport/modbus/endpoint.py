@@ -1,4 +1,4 @@
-"""One Modbus TCP endpoint: blocking calls from its one owner, checked answers, no hidden retries."""
+"""One Modbus endpoint or bus: blocking calls from its one owner, checked answers, no hidden retries."""
 
 from __future__ import annotations
 
@@ -10,54 +10,40 @@ from pymodbus.client.tcp import ModbusTcpClient
 from pymodbus.exceptions import ConnectionException, ModbusException
 from pymodbus.pdu import ModbusPDU
 
+from dynexport.modbus.address import Address, SerialAddress, TcpAddress
+from dynexport.modbus.errors import BadAnswer, Gone, ModbusError, NoConnection, Refused, Unreachable
+from dynexport.modbus.rtu import RtuClient
+
+__all__ = [
+    "Address",
+    "BackOff",
+    "BadAnswer",
+    "Endpoint",
+    "ModbusError",
+    "NoConnection",
+    "Refused",
+    "SerialAddress",
+    "TcpAddress",
+    "Unreachable",
+]
+
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what goes wrong is told by our own errors
 
 LARGEST_READ = 125
 READ_HOLDING, WRITE_MULTIPLE = 3, 16
 
 
-@dataclass(frozen=True, slots=True)
-class TcpAddress:
-    """Where an endpoint answers."""
-
-    host: str
-    port: int = 502
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
-
-
-class ModbusError(Exception):
-    """A device did not do what was asked; the text says which, what and how."""
-
-
-class Unreachable(ModbusError):
-    """No connection, a reset, or no answer in time."""
-
-
-class BadAnswer(ModbusError):
-    """An answer that does not fit the question; the connection was closed."""
-
-
-class Refused(ModbusError):
-    """A Modbus exception; `code` is its number."""
-
-    def __init__(self, text: str, code: int) -> None:
-        super().__init__(text)
-        self.code = code
-
-
 class Endpoint:
-    """Owned by one thread. The socket is closed after any timeout or odd answer, so that no late answer is
-    taken for the next one's (found with pymodbus and RTU framing: devices.md, finding 2).
+    """Owned by one thread. A socket is closed after any timeout or odd answer, so that no late answer is taken
+    for the next one's; on a serial line `RtuClient` sees to that.
     """
 
-    def __init__(self, address: TcpAddress, *, timeout_s: float = 1.0) -> None:
+    def __init__(self, address: Address, *, timeout_s: float = 1.0) -> None:
         self.address = address
         self.on_answer: Callable[[], None] = lambda: (
             None
         )  # its worker's, to tell a slow device from a stuck call
-        self._client = ModbusTcpClient(address.host, port=address.port, timeout=timeout_s, retries=0)
+        self._client = _client(address, timeout_s)
 
     def read_holding(self, unit: int, address: int, count: int) -> tuple[int, ...]:
         """`count` holding registers from `address`, read in parts of at most 125; raises ModbusError."""
@@ -80,12 +66,17 @@ class Endpoint:
             ),
         )
         if answer.address != address or answer.count != len(values):
-            self.close()
+            self._abandon()
             raise BadAnswer(f"{what}: the answer is for another request")
 
     def close(self) -> None:
-        """Close the socket; the next call opens it again."""
-        self._client.close()  # type: ignore[no-untyped-call]
+        """Close the connection or the port; the next call opens it again."""
+        self._client.close()
+
+    def _abandon(self) -> None:
+        """After what went wrong no answer may come through any more; a serial port stays open, and locked."""
+        if not isinstance(self.address, SerialAddress):
+            self.close()
 
     def _read(self, unit: int, address: int, count: int) -> list[int]:
         what = f"{self.address} unit {unit}: read of {count} registers at {address}"
@@ -95,7 +86,7 @@ class Endpoint:
             lambda: self._client.read_holding_registers(address, count=count, device_id=unit),
         )
         if len(answer.registers) != count:
-            self.close()
+            self._abandon()
             raise BadAnswer(f"{what}: {len(answer.registers)} registers came back")
         return list(answer.registers)
 
@@ -107,7 +98,7 @@ class Endpoint:
             code = int(getattr(answer, "exception_code", 0))
             raise Refused(f"{what}: refused with Modbus exception {code}", code)
         if answer.function_code != function:
-            self.close()
+            self._abandon()
             raise BadAnswer(f"{what}: an answer to function {answer.function_code} came back")
         return answer
 
@@ -116,39 +107,45 @@ class Endpoint:
         reused = bool(self._client.connected)
         try:
             return self._once(what, request)
-        except _Gone:
+        except Gone:
             if reused:
                 try:
                     return self._once(what, request)
-                except _Gone as again:
+                except Gone as again:
                     raise Unreachable(str(again)) from again
             raise
 
     def _once(self, what: str, request: Callable[[], ModbusPDU]) -> ModbusPDU:
         try:
-            if not self._client.connected and not self._client.connect():  # type: ignore[no-untyped-call]
-                raise Unreachable(f"{what}: no connection")
+            if not self._client.connected and not self._client.connect():
+                raise NoConnection(f"{what}: no connection")
             return request()
         except TimeoutError as error:
-            self.close()
+            self._abandon()
             raise Unreachable(f"{what}: no answer") from error
         except (ConnectionException, OSError) as error:
             self.close()
-            raise _Gone(f"{what}: {error}") from error
+            why = error.strerror if isinstance(error, OSError) else None
+            raise Gone(f"{what}: {why or error}") from error
         except (
             ModbusException
         ) as error:  # pymodbus has one class for silence and for what it could not decode
-            self.close()
+            self._abandon()
             if "No response" in str(error):
                 raise Unreachable(f"{what}: no answer") from error
             raise BadAnswer(f"{what}: {error}") from error
+        except BadAnswer as error:
+            self._abandon()
+            raise BadAnswer(f"{what}: {error}") from error
         except (ValueError, IndexError, AttributeError) as error:  # garbage that pymodbus could not decode
-            self.close()
+            self._abandon()
             raise BadAnswer(f"{what}: garbage ({error})") from error
 
 
-class _Gone(Unreachable):
-    """The connection broke before an answer came."""
+def _client(address: Address, timeout_s: float) -> ModbusTcpClient | RtuClient:
+    if isinstance(address, SerialAddress) or address.framing == "rtu":
+        return RtuClient(address, timeout_s)
+    return ModbusTcpClient(address.host, port=address.port, timeout=timeout_s, retries=0)
 
 
 @dataclass(slots=True)

@@ -57,6 +57,13 @@ class Values:
         return point.decode(registers) if len(registers) == point.size else None
 
     def get(self, name: str) -> float | None:
+        """A scaled number that may be missing: None also for nonsense, which costs this point only."""
+        try:
+            return self.checked(name)
+        except BadValue:
+            return None
+
+    def checked(self, name: str) -> float | None:
         """A scaled number; None when it or its scale factor is not implemented; raises BadValue for nonsense."""
         value = self.raw(name)
         factor = self.definition.points[name].scale
@@ -69,7 +76,7 @@ class Values:
 
     def require(self, name: str) -> float:
         """A scaled number that must be there; raises BadValue."""
-        value = self.get(name)
+        value = self.checked(name)
         if value is None:
             raise BadValue(f"{self.where}: {name} is not implemented")
         return value

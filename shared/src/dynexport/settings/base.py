@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import time
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+from dynexport.modbus.address import Framing, Parity
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Whole = Annotated[int, Field(strict=True)]
 Watts = Annotated[Number, Field(ge=0, le=1e7)]
 Rating = Annotated[Number, Field(gt=0, le=1e7)]
+DEVICE = r"^/\S*[^/\s]$"
 IDENTIFIER = r"^[a-z0-9][a-z0-9_-]{0,31}$"
 Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
 Port = Annotated[Whole, Field(ge=1, le=65535)]
@@ -45,3 +49,44 @@ class Tcp(Section):
 
     host: str = Field(description="Name or address.")
     port: Port = Field(default=502, description="TCP port.")
+    framing: Framing = Field(
+        default="tcp",
+        description="`rtu` behind a gateway that passes a serial line's bytes on as they are (RTU over TCP, raw mode).",
+    )
+
+
+class Serial(Section):
+    """A serial port with a Modbus RTU bus on it."""
+
+    port: str = Field(
+        pattern=DEVICE,
+        description="Its device, best by `/dev/serial/by-id/`: that name stays when it is replugged.",
+    )
+    baudrate: Literal[2400, 4800, 9600, 19200, 38400, 57600, 115200] = Field(
+        default=9600, description="Bits per second, as the devices are set."
+    )
+    parity: Parity = Field(default="N", description="None, even or odd.")
+    stopbits: Literal[1, 2] = Field(default=1, description="Stop bits.")
+
+
+def _one_of_two(tcp: Tcp | None, info: ValidationInfo) -> Tcp | None:
+    """`serial` stands before `tcp` in each device, so that it is known here unless it has mistakes of its own."""
+    if "serial" in info.data:
+        if tcp is None and info.data["serial"] is None:
+            raise PydanticCustomError("missing", "is missing")
+        if tcp is not None and info.data["serial"] is not None:
+            raise ValueError("the device answers by `tcp` or by `serial`, not by both: keep one")
+    return tcp
+
+
+SerialChoice = Annotated[
+    Serial | None, Field(description="Where it answers by Modbus RTU; one of `serial` and `tcp` is required.")
+]
+TcpChoice = Annotated[
+    Tcp | None,
+    AfterValidator(_one_of_two),
+    Field(
+        validate_default=True,
+        description="Where it answers by TCP. Inverters and meter may share it, as they may a port.",
+    ),
+]

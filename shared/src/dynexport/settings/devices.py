@@ -6,18 +6,21 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from dynexport.settings.base import Identifier, Number, Rating, Section, Tcp, Whole
+from dynexport.settings.base import Identifier, Number, Rating, Section, SerialChoice, TcpChoice, Whole
+
+Phase = Literal["a", "b", "c", "abc"]
 
 
 class SunSpecInverter(Section):
-    """A SunSpec inverter (models 101-103, 111-113, limited through 123) over Modbus TCP."""
+    """A SunSpec inverter (models 101-103, 111-113 or 701, limited through 704 or 123) over Modbus TCP or RTU."""
 
     id: Identifier = Field(description="Its name in topics.")
-    driver: Literal["sunspec"] = Field(description="`sunspec`: read and limited over Modbus TCP.")
-    tcp: Tcp = Field(description="Where it answers.")
+    driver: Literal["sunspec"] = Field(description="`sunspec`: read and limited over Modbus.")
+    serial: SerialChoice = None
+    tcp: TcpChoice = None
     unit: Whole = Field(default=1, ge=0, le=247, description="Modbus unit id.")
     rated_w: Rating = Field(description="Rated power, watts; compared with what the device says.")
-    phase: Literal["a", "b", "c", "abc"] = Field(default="abc", description="The phase it feeds.")
+    phase: Phase = Field(default="abc", description="The phase it feeds.")
     poll_s: Number = Field(default=0.5, ge=0.2, le=5, description="Seconds between reads.")
     min_limit_pct: Number = Field(
         default=0, ge=0, le=50, description="Below this it goes to standby; less is written as 0 %."
@@ -29,28 +32,83 @@ class SunSpecInverter(Section):
         default=0, ge=0, le=3600,
         description="Model 123 only, for an inverter known to revert to a lower limit by itself; 0: none.",
     )  # fmt: skip
+    limit_persists: bool = Field(
+        default=False,
+        description="true: its limit outlives a power cut (flash memory). It is then written seldom, and one that "
+        "was found there is kept until `dynexport adopt`.",
+    )
 
     @model_validator(mode="after")
     def _timer_outlives_refresh(self) -> Self:
         if 0 < self.revert_timer_s < 20:
             raise ValueError("revert_timer_s: 0, or at least 20: the limit is refreshed every 8 s")
+        if self.revert_timer_s and self.limit_persists:
+            raise ValueError("revert_timer_s: 0 with limit_persists, which is not refreshed")
         return self
 
 
-class Battery(Section):
-    """A battery that Dynexport reads from the bus."""
+class BatteryFields(Section):
+    """Which field of a battery publisher's JSON is what; dots step into nested objects."""
+
+    power_w: str = Field(description="Path of its power, watts, + discharge.")
+    soc_pct: str | None = Field(default=None, description="Path of its state of charge, percent.")
+    energy_wh: str | None = Field(default=None, description="Path of the energy stored in it, Wh.")
+    measured_at: str | None = Field(default=None, description="Path of the time, RFC 3339 or Unix seconds.")
+
+
+class PowerFields(Section):
+    """Which field of a generator publisher's JSON is what; dots step into nested objects."""
+
+    power_w: str = Field(description="Path of its power, watts, + generation.")
+    measured_at: str | None = Field(default=None, description="Path of the time, RFC 3339 or Unix seconds.")
+
+
+class Other(Section):
+    """What makes power beside the inverters; it may be published on the same broker, on a topic of its own."""
 
     id: Identifier = Field(description="Its name in topics.")
+    rated_w: Rating = Field(description="What it can make at most, watts.")
+    exports: Literal["may", "never"] = Field(default="may", description="`never`: it only covers the house.")
+    phase: Phase | None = Field(
+        default=None, description="The phase it feeds; without it, it counts wholly on every phase."
+    )
+    topic: str | None = Field(
+        default=None, min_length=1, pattern=r"^[^+#\s]+$",
+        description="A publisher's full topic, mapped by `fields`; without it its reading comes on our own topic.",
+    )  # fmt: skip
+    invert: bool = Field(default=False, description="Turn the sign of the published power.")
+    scale: Number = Field(
+        default=1.0, gt=0, description="Factor to watts: 1000 for a publisher of kilowatts."
+    )
+
+
+class Battery(Other):
+    """A battery that Dynexport reads from the bus."""
+
     rated_w: Rating = Field(description="What it can discharge at most, watts.")
     exports: Literal["may", "never"] = Field(
         default="may", description="`never`: it only covers the house, by its own meter."
     )
+    fields: BatteryFields | None = Field(default=None, description="The mapping of `topic`.")
+
+    @model_validator(mode="after")
+    def _mapping_fits(self) -> Self:
+        _must_go_together(self.topic, self.fields)
+        return self
 
 
-class Uncontrolled(Section):
+class Uncontrolled(Other):
     """Something that makes power here and does not obey us."""
 
-    id: Identifier = Field(description="Its name in topics.")
-    rated_w: Rating = Field(description="What it can make at most, watts.")
     kind: Literal["pv", "battery"] = Field(default="pv", description="What it is.")
-    exports: Literal["may", "never"] = Field(default="may", description="`never`: it only covers the house.")
+    fields: PowerFields | None = Field(default=None, description="The mapping of `topic`.")
+
+    @model_validator(mode="after")
+    def _mapping_fits(self) -> Self:
+        _must_go_together(self.topic, self.fields)
+        return self
+
+
+def _must_go_together(topic: str | None, fields: Section | None) -> None:
+    if (topic is None) != (fields is None):
+        raise ValueError("`topic` and `fields` go together: both, or none to hear it on our own topic")

@@ -17,7 +17,9 @@ class AgreementSection(Section):
         description="What it may export when something has failed, watts; many agreements say 1500."
     )
     export_limit_per_phase_w: Watts | None = Field(
-        default=None, description="Each phase's export at most, watts; not supported yet."
+        default=None,
+        description="What no phase may export above, watts. With three phases the meter must measure each, and each "
+        "inverter says its `phase`.",
     )
     generation_limit_w: Watts | None = Field(
         default=None, description="What all generation may make together, watts."

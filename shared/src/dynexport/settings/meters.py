@@ -6,16 +6,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from dynexport.settings.base import Number, Section, Tcp, Whole
+from dynexport.settings.base import Number, Section, SerialChoice, TcpChoice, Whole
 
 
 class SunSpecMeter(Section):
-    """A SunSpec meter (models 201-204, 211-214) over Modbus TCP."""
+    """A SunSpec meter (models 201-204, 211-214) over Modbus TCP or RTU."""
 
     driver: Literal["sunspec"] = Field(
-        description="`sunspec`: read over Modbus TCP. The other is `mqtt`: somebody publishes it."
+        description="`sunspec`: read over Modbus. The other is `mqtt`: somebody publishes it."
     )
-    tcp: Tcp = Field(description="Where the meter answers; may be an inverter's endpoint.")
+    serial: SerialChoice = None
+    tcp: TcpChoice = None
     unit: Whole = Field(ge=0, le=247, description="Modbus unit id.")
     location: Literal["feed_in", "consumption"] = Field(
         default="feed_in", description="At the grid connection, or measuring what the house consumes."

@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from dynexport.settings.base import ClockTime, Identifier, Section, Tcp, Watts, Whole
+from dynexport.modbus.address import address_of
+from dynexport.settings.base import ClockTime, Identifier, Section, Serial, Tcp, Watts, Whole
 from dynexport.settings.devices import Battery, SunSpecInverter, Uncontrolled
 from dynexport.settings.limits import AgreementSection, Fallback, Source
 from dynexport.settings.meters import Meter, MeterFields, MqttMeter, SunSpecMeter
@@ -22,6 +23,7 @@ __all__ = [
     "MeterFields",
     "MqttMeter",
     "MqttSection",
+    "Serial",
     "SimulatorSection",
     "Site",
     "SiteSection",
@@ -85,8 +87,31 @@ class Site(Section):
         return sum(inverter.rated_w for inverter in self.inverters)
 
     @property
+    def export_limit_w(self) -> float:
+        """The agreement's export limit, watts; with one phase its limit per phase is the site's as well."""
+        whole_w, phase_w = self.agreement.export_limit_w, self.agreement.export_limit_per_phase_w
+        return whole_w if phase_w is None or self.site.phases == 3 else min(whole_w, phase_w)
+
+    @property
+    def phase_limit_w(self) -> float | None:
+        """What no single phase may export above, watts; None when that is no question."""
+        return self.agreement.export_limit_per_phase_w if self.site.phases == 3 else None
+
+    @property
+    def feeds(self) -> dict[str, str]:
+        """The phase that each inverter feeds, by id."""
+        return {inverter.id: inverter.phase for inverter in self.inverters}
+
+    @property
+    def foreign_topics(self) -> tuple[str, ...]:
+        """The topics of other publishers that meter-reader reads, each once."""
+        named = [self.meter.topic] if isinstance(self.meter, MqttMeter) else []
+        named += [entry.topic for entry in (*self.batteries, *self.uncontrolled) if entry.topic is not None]
+        return tuple(dict.fromkeys(named))
+
+    @property
     def meter_behind_inverter(self) -> bool:
         """Whether the meter shares an inverter's endpoint: then inverter-writer reads it."""
         if not isinstance(self.meter, SunSpecMeter):
             return False
-        return any(inverter.tcp == self.meter.tcp for inverter in self.inverters)
+        return address_of(self.meter) in {address_of(inverter) for inverter in self.inverters}

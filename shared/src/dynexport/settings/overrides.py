@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from dynexport.settings.problems import Problem, near, shown
+from dynexport.settings.sections import SiteSection
 from dynexport.settings.shape import Location, allowed_types, is_text, keys, value_at
 from dynexport.settings.source import Source, scalar
 
 PREFIX = "DYNEXPORT__"
+STATE_DIR = ("site", "state_dir")
 PASSWORD, PASSWORD_FILE = ("mqtt", "password"), ("mqtt", "password_file")
 
 
@@ -78,11 +80,11 @@ def _put(data: Any, place: Location, value: Any) -> None:
 
 
 def read_secrets(source: Source) -> list[Problem]:
-    """Read `mqtt.password_file` into `mqtt.password`; the environment's password wins. Returns what failed."""
+    """Read `mqtt.password_file` into `mqtt.password`; the environment wins over the file. Returns what failed."""
     name = value_at(source.data, PASSWORD_FILE)
     if not isinstance(name, str) or PASSWORD in source.variables:
         return []
-    if value_at(source.data, PASSWORD) is not None:
+    if value_at(source.data, PASSWORD) is not None and PASSWORD_FILE not in source.variables:
         return [source.problem(PASSWORD, "stands beside `password_file`", hint="keep one of the two")]
     try:
         text = (Path(source.file).parent / name).read_text(encoding="utf-8")
@@ -92,3 +94,11 @@ def read_secrets(source: Source) -> list[Problem]:
         return [source.problem(PASSWORD_FILE, f"cannot be read: {error.strerror}", value=shown(name))]
     source.data["mqtt"]["password"] = text.rstrip("\r\n")
     return [] if text.strip() else [source.problem(PASSWORD_FILE, "is an empty file", value=shown(name))]
+
+
+def place_state(source: Source) -> None:
+    """Make `site.state_dir` a path from where `site.yaml` is."""
+    section = source.data.get("site")
+    name = value_at(source.data, STATE_DIR) or SiteSection.model_fields["state_dir"].default
+    if isinstance(section, dict) and isinstance(name, str):
+        section["state_dir"] = str(Path(source.file).parent / name)

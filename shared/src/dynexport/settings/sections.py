@@ -32,6 +32,10 @@ class SiteSection(Section):
         default="auto",
         description="`trusted` for a machine whose clock is known to be right; `auto` asks the kernel.",
     )
+    state_dir: str = Field(
+        default="state",
+        description="Folder for what must survive a restart; a relative path starts where `site.yaml` is.",
+    )  # fmt: skip
 
     @property
     def zone(self) -> ZoneInfo:
@@ -47,7 +51,10 @@ class MqttSection(Section):
     root: str = Field(
         default="dynexport", pattern=r"^[^+#/\s]+(/[^+#/\s]+)*$", description="First part of every topic."
     )
-    username: str | None = Field(default=None, description="The broker's user; by default none.")
+    username: str | None = Field(
+        default=None,
+        description="The broker's user for all; left out, each service is its own that `dynexport init` made.",
+    )
     password: SecretStr | None = Field(
         default=None, description="Its password; better in a `password_file` or in the environment."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from dynexport.settings.buses import places
 from dynexport.settings.problems import Problem
 from dynexport.settings.shape import Location, dotted, value_at
 from dynexport.settings.source import Source
@@ -14,6 +15,7 @@ DIGIT_TOO_MANY = 8
 SLOWEST_POLL_S = 1.0
 SILENT_AFTER_S = 5.0
 ENTRIES = ("inverters", "batteries", "uncontrolled")
+PHASE_POWERS = ("power_a_w", "power_b_w", "power_c_w")
 
 
 def doubts(source: Source) -> list[Problem]:
@@ -23,10 +25,11 @@ def doubts(source: Source) -> list[Problem]:
         *_agreement(source),
         *_sources(source),
         *_ids(source),
-        *_places(source),
+        *places(source),
         *_polls(source),
         *_meter(source),
         *_phases(source),
+        *_phase_limit(source),
         *_broker(source),
     ]
 
@@ -87,12 +90,6 @@ def _agreement(source: Source) -> Iterator[Problem]:
                 hint="is there a digit too many?",
                 level="warning",
             )
-    if value_at(source.data, ("agreement", "export_limit_per_phase_w")) is not None:
-        yield source.problem(
-            ("agreement", "export_limit_per_phase_w"),
-            "per-phase limits are not supported yet",
-            hint="leave it out, and set export_limit_w so low that no phase can exceed its limit",
-        )
 
 
 def _sources(source: Source) -> Iterator[Problem]:
@@ -123,19 +120,6 @@ def _ids(source: Source) -> Iterator[Problem]:
                 yield source.problem((*place, "id"), message)
             elif isinstance(name, str):
                 first[name] = place
-
-
-def _places(source: Source) -> Iterator[Problem]:
-    first: dict[tuple[Any, ...], Location] = {}
-    for place, entry in _entries(source, "inverters"):
-        tcp = entry.get("tcp")
-        if not isinstance(tcp, dict) or tcp.get("host") is None:
-            continue
-        where = (str(tcp["host"]), str(tcp.get("port", 502)), str(entry.get("unit", 1)))
-        if where in first:
-            yield source.problem(place, f"has the same tcp and unit as {dotted(first[where])}")
-        else:
-            first[where] = place
 
 
 def _polls(source: Source) -> Iterator[Problem]:
@@ -175,11 +159,35 @@ def _meter(source: Source) -> Iterator[Problem]:
 def _phases(source: Source) -> Iterator[Problem]:
     if value_at(source.data, ("site", "phases")) != 1:
         return
-    for place, entry in _entries(source, "inverters"):
+    for place, entry in (found for section in ENTRIES for found in _entries(source, section)):
         if entry.get("phase") in ("b", "c"):
             message = "the site has one phase, a"
             hint = "is `site.phases` 3?"
             yield source.problem((*place, "phase"), message, value=str(entry["phase"]), hint=hint)
+
+
+def _phase_limit(source: Source) -> Iterator[Problem]:
+    """A limit per phase holds only where each phase is measured, and where it is known who feeds which."""
+    if number_at(source, "agreement", "export_limit_per_phase_w") is None:
+        return
+    phases = value_at(source.data, ("site", "phases"))
+    if phases is None:
+        hint = "say `site.phases: 3`, or 1"
+        message = "a limit per phase needs to know how many there are"
+        yield source.problem(("agreement", "export_limit_per_phase_w"), message, hint=hint)
+    if phases != 3:
+        return
+    if value_at(source.data, ("meter", "format")) != "predecessor":
+        fields = value_at(source.data, ("meter", "fields"))
+        missing = [key for key in PHASE_POWERS if isinstance(fields, dict) and fields.get(key) is None]
+        if missing:
+            hint = "give their paths, or take a meter that measures each phase"
+            message = f"a limit per phase needs the power of each: {', '.join(missing)} missing"
+            yield source.problem(("meter", "fields"), message, hint=hint)
+    for place, entry in _entries(source, "inverters"):
+        if entry.get("phase") is None:
+            message = "a limit per phase needs the phase that this inverter feeds"
+            yield source.problem(place, message, hint="`phase: a`, b, c, or abc for all three")
 
 
 def _broker(source: Source) -> Iterator[Problem]:

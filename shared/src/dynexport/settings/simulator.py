@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dynexport.settings.base import Number, Section, Watts, Whole
+
+Share = Annotated[Number, Field(ge=0, le=100)]
 
 
 class SimulatorSection(Section):
@@ -21,6 +23,10 @@ class SimulatorSection(Section):
         default=100, ge=0, le=100, description="Sun with `script`, percent of rating."
     )
     load_w: Watts = Field(default=500, description="House load with `script`.")
+    load_share_pct: tuple[Share, Share, Share] | None = Field(
+        default=None,
+        description="With three phases: the parts of a, b and c in the house load, percent; without it evenly.",
+    )
     tau_s: Number = Field(default=1.0, gt=0, le=30, description="Inverter's first-order lag.")
     dead_time_s: Number = Field(default=0, ge=0, le=30, description="Inverter's dead time.")
     gain: Number = Field(default=1.0, gt=0.5, lt=1.5, description="Scale error of the inverter's limit.")
@@ -29,10 +35,17 @@ class SimulatorSection(Section):
         default=0, ge=0, le=10, description="Meter's own refresh; 0: at every read."
     )
     meter_latency_s: Number = Field(default=0, ge=0, le=10, description="Meter's own delay.")
-    map: Literal["integer", "float"] = Field(
-        default="integer", description="SunSpec 103 and 203, or 113 and 213."
+    map: Literal["integer", "float", "der"] = Field(
+        default="integer",
+        description="SunSpec 103 and 203, or 113 and 213; `der`: 701 to 704, and 203 for the meter.",
     )
     seed: Whole = Field(default=1, description="Seed of the noise.")
     record: str | None = Field(
         default=None, description="A file for the true powers every 20 ms and every write, as JSON lines."
     )
+
+    @model_validator(mode="after")
+    def _shares_are_a_whole(self) -> Self:
+        if self.load_share_pct is not None and abs(sum(self.load_share_pct) - 100.0) > 0.5:
+            raise ValueError("load_share_pct: the three parts must sum to 100")
+        return self

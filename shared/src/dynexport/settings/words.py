@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dynexport.settings.base import IDENTIFIER
+from dynexport.settings.base import DEVICE, IDENTIFIER
 from dynexport.settings.problems import Problem, near, shown
 from dynexport.settings.shape import (
     Location,
@@ -25,11 +25,12 @@ EXAMPLES = {
     "export_limit_w": "the watts that your connection agreement allows, for example `export_limit_w: 5000`",
     "failsafe_export_limit_w": "what your agreement allows when something failed, often 1500",
     "driver": "for example `driver: sunspec`",
-    "tcp": "for example `tcp: {host: 192.0.2.10, port: 502}`",
+    "tcp": "for example `tcp: {host: 192.0.2.10, port: 502}`, or `serial: {port: /dev/ttyUSB0, baudrate: 9600}`",
+    "port": "for example `port: /dev/serial/by-id/usb-FTDI_FT232R-if00-port0`, or `port: /dev/ttyUSB0`",
     "agreement": "`agreement:` with `export_limit_w` and `failsafe_export_limit_w`",
     "site": "`site:` with `time_zone`",
     "meter": "`meter:` with `driver`, and where it answers",
-    "inverters": "`inverters:` with one entry for each: `id`, `driver`, `tcp`, `rated_w`",
+    "inverters": "`inverters:` with one entry for each: `id`, `driver`, `tcp` or `serial`, `rated_w`",
 }
 BOUNDS = {
     "greater_than_equal": ("ge", "must be {} or more"),
@@ -47,6 +48,7 @@ def from_pydantic(error: ValidationError, source: Source) -> list[Problem]:
         for place, detail in details
         if detail["type"] == "extra_forbidden"
     }
+    meant |= {(*place[:-1], "tcp") for place in meant if place[-1] == "serial"}  # one of the two was meant
     return [
         _problem(place, detail, source)
         for place, detail in details
@@ -170,6 +172,8 @@ def _nearest(seen: Any, allowed: list[str]) -> str | None:
 def _pattern(pattern: str, place: Location) -> str:
     if pattern == IDENTIFIER:
         return "must be a short name of lower-case letters, digits, - and _, 32 at most"
+    if pattern == DEVICE:
+        return "must be the path of a device, such as /dev/ttyUSB0"
     if place[-1] == "root":
         return "must be words with / between them, without +, # and blanks"
     return "must be one topic, without +, # and blanks"

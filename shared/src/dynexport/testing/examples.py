@@ -49,6 +49,7 @@ EXAMPLES: dict[Topic, m.Message | str] = {
         control_model=123,
         resolution_w=1.0,
         hardware_fallback=m.HardwareFallback.HOLDS_LAST,
+        can_disconnect=True,
     ),
     topics.INVERTER_CONTROL: m.InverterControl(
         issued_at=NOW,
@@ -103,6 +104,7 @@ EXAMPLES: dict[Topic, m.Message | str] = {
         version="0.1.0",
         contract_version=1,
         settings={"site": {"time_zone": "Australia/Adelaide"}},
+        settings_sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     ),
     topics.EVENT: m.Event(
         issued_at=NOW, level=m.Level.WARNING, code="mode_open_loop", message="control is now in open loop"

@@ -2,6 +2,7 @@
 
 Pure and exact: between events each inverter follows its first-order lag in closed form, so the step size
 does not matter. Times are seconds on any clock of the caller's; power in watts, + generation, site + import.
+With `load_share` the site has three phases, and the meter measures each.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from dynexport.sharing import PHASES, part_on
+
 
 @dataclass(frozen=True, slots=True)
 class InverterModel:
-    """One inverter: `gain` is the scale error of its limit, `revert_s` its own timer (None: none)."""
+    """One inverter: `gain` is the scale error of its limit, `phase` what it feeds (a, b, c or abc)."""
 
     rated_w: float = 10_000.0
     tau_s: float = 1.0
     dead_time_s: float = 0.0
     gain: float = 1.0
+    phase: str = "abc"
 
 
 @dataclass(slots=True)
@@ -81,26 +85,36 @@ class MeterModel:
     phase_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class MeterValue:
+    """What the meter shows, watts + import; `phases_w` is empty for one that measures the sum only."""
+
+    power_w: float
+    phases_w: tuple[float, ...] = ()
+
+
 class Plant:
-    """A whole site. Set `load_w` and each `available_w` at will, after `advance` to that moment."""
+    """A whole site. Set `load_w`, `load_share` and each `available_w` at will, after `advance` to that moment."""
 
     def __init__(
         self,
         inverters: Sequence[InverterModel],
         *,
         load_w: float = 500.0,
+        load_share: Sequence[float] = (),
         meter: MeterModel | None = None,
         seed: int = 1,
         start: float = 0.0,
     ) -> None:
         self.inverters = [PlantInverter(model, available_w=model.rated_w) for model in inverters]
         self.load_w = load_w
+        self.load_share = tuple(load_share)
         self.meter = meter or MeterModel()
         self.now = start
         self._random = random.Random(seed)
         self._refresh = self.meter.refresh_s or (0.02 if self.meter.latency_s else 0.0)
         self._next_sample = start + self.meter.phase_s
-        self._samples: deque[tuple[float, float]] = deque([(-math.inf, load_w)])
+        self._samples: deque[tuple[float, MeterValue]] = deque([(-math.inf, self._true())])
 
     @property
     def generation_w(self) -> float:
@@ -112,12 +126,21 @@ class Plant:
         """Power at the grid connection, + import, true."""
         return self.load_w - self.generation_w
 
+    @property
+    def phases_w(self) -> tuple[float, ...]:
+        """Power at the grid connection by phase, + import, true; empty for a site whose phases are not told apart."""
+        return tuple(
+            self.load_w * share
+            - sum(inverter.power_w * part_on(phase, inverter.model.phase) for inverter in self.inverters)
+            for phase, share in zip(PHASES, self.load_share, strict=False)
+        )
+
     def settle(self) -> None:
         """Put every inverter where it tends to; the meter has seen it."""
         for inverter in self.inverters:
             inverter.take_effect(self.now)
             inverter.power_w = inverter.aim_w
-        self._samples = deque([(-math.inf, self.site_w)])
+        self._samples = deque([(-math.inf, self._true())])
 
     def advance(self, until: float) -> None:
         """Let time pass to `until`, exactly."""
@@ -131,16 +154,26 @@ class Plant:
             for inverter in self.inverters:
                 inverter.take_effect(moment)
             if sample_at <= moment:
-                self._samples.append((moment + self.meter.latency_s, self.site_w + self._noise()))
+                self._samples.append((moment + self.meter.latency_s, self._measure()))
                 self._next_sample += self._refresh
 
-    def read_meter(self) -> float:
-        """What the meter shows now, watts."""
+    def read_meter(self) -> MeterValue:
+        """What the meter shows now."""
         if not self._refresh:
-            return self.site_w + self._noise()
+            return self._measure()
         while len(self._samples) > 1 and self._samples[1][0] <= self.now:
             self._samples.popleft()
         return self._samples[0][1]
 
-    def _noise(self) -> float:
-        return self._random.gauss(0.0, self.meter.noise_w) if self.meter.noise_w else 0.0
+    def _true(self) -> MeterValue:
+        return MeterValue(self.site_w, self.phases_w)
+
+    def _measure(self) -> MeterValue:
+        """Each phase has its part of the noise, and the sum is the sum of the phases."""
+        if not self.load_share:
+            return MeterValue(self.site_w + self._noise(1))
+        phases_w = tuple(power_w + self._noise(len(PHASES)) for power_w in self.phases_w)
+        return MeterValue(sum(phases_w), phases_w)
+
+    def _noise(self, parts: int) -> float:
+        return self._random.gauss(0.0, self.meter.noise_w / math.sqrt(parts)) if self.meter.noise_w else 0.0

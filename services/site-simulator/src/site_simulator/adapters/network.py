@@ -5,17 +5,29 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from site_simulator.adapters.server import ModbusServer
+from dynexport.modbus.address import Address, SerialAddress, address_of
+from dynexport.sharing import PHASES
+from site_simulator.adapters.rtu import PtyServer, RtuTcpServer
+from site_simulator.adapters.server import ModbusServer, Server, Unit
+from site_simulator.der import DerInverterDevice
 from site_simulator.devices import Device, InverterDevice, MeterDevice
 from site_simulator.world import METER, World, meter_place
 
 STEP_S = 0.02
 FLUSH_EVERY = 5
 Call = Callable[[], Any]
+
+
+def server(address: Address, units: Mapping[int, Unit]) -> Server:
+    """What serves an address of `site.yaml`."""
+    if isinstance(address, SerialAddress):
+        return PtyServer(address, units)
+    kind = RtuTcpServer if address.framing == "rtu" else ModbusServer
+    return kind(address.host, address.port, units)
 
 
 class Network(threading.Thread):
@@ -34,10 +46,9 @@ class Network(threading.Thread):
         self._loop = asyncio.new_event_loop()
         self._opened = threading.Event()
         self._stopping = asyncio.Event()
-        self._servers: dict[tuple[str, int], ModbusServer] = {}
-        self._behind: dict[str, tuple[str, int]] = {}
-        for (host, port), units in self._devices().items():
-            self._servers[(host, port)] = ModbusServer(host, port, units)
+        self._behind: dict[str, Address] = {}
+        self._resets: set[Address] = set()
+        self._servers = {address: server(address, units) for address, units in self._devices().items()}
 
     def run(self) -> None:
         """The thread."""
@@ -75,19 +86,18 @@ class Network(threading.Thread):
 
     def reset(self, device: str | None) -> None:
         """Break connections with RST; in the world's thread."""
-        for name, place in self._behind.items():
-            if device in (None, name):
-                self._servers[place].reset()
+        self._resets |= {place for name, place in self._behind.items() if device in (None, name)}
 
-    def _devices(self) -> dict[tuple[str, int], dict[int, Device]]:
-        endpoints: dict[tuple[str, int], dict[int, Device]] = {}
+    def _devices(self) -> dict[Address, dict[int, Device]]:
+        endpoints: dict[Address, dict[int, Device]] = {}
         place = meter_place(self.world.site)
         if place is not None:
-            endpoints.setdefault(place[:2], {})[place[2]] = MeterDevice(self.world)
-            self._behind[METER] = place[:2]
+            endpoints.setdefault(place[0], {})[place[1]] = MeterDevice(self.world)
+            self._behind[METER] = place[0]
+        kind = DerInverterDevice if self.world.settings.map == "der" else InverterDevice
         for settings, plant in zip(self.world.site.inverters, self.world.plant.inverters, strict=True):
-            at = (settings.tcp.host, settings.tcp.port)
-            endpoints.setdefault(at, {})[settings.unit] = InverterDevice(settings, plant, self.world)
+            at = address_of(settings)
+            endpoints.setdefault(at, {})[settings.unit] = kind(settings, plant, self.world)
             self._behind[settings.id] = at
         return endpoints
 
@@ -95,27 +105,29 @@ class Network(threading.Thread):
         if self._record_path:
             self._file = Path(self._record_path).open("w", encoding="utf-8")  # noqa: SIM115
         try:
-            for server in self._servers.values():
-                await server.open()
+            for each in self._servers.values():
+                await each.open()
             self._opened.set()
             while not self._stopping.is_set():
                 await self._step()
                 await asyncio.sleep(STEP_S)
         finally:
-            for server in self._servers.values():
-                await server.close()
+            for each in self._servers.values():
+                await each.close()
             if self._file is not None:
                 self._file.close()
 
     async def _step(self) -> None:
         now = self.world.advance()
-        for name, place in self._behind.items():
-            server = self._servers[place]
-            if self.world.faults.has("refuse", name, now):
-                await server.close()
-            else:
-                await server.open()
+        while self._resets:
+            await self._servers[self._resets.pop()].reset()
+        refusing = {
+            place for name, place in self._behind.items() if self.world.faults.has("refuse", name, now)
+        }
+        for place, each in self._servers.items():
+            await (each.close() if place in refusing else each.open())
         plant = self.world.plant
+        phases = {f"site_{phase}_w": power_w for phase, power_w in zip(PHASES, plant.phases_w, strict=False)}
         self.truth = {
             "hour": round(self.world.hour, 3),
             "site_w": round(plant.site_w, 1),
@@ -123,6 +135,7 @@ class Network(threading.Thread):
             "load_w": round(plant.load_w, 1),
             "generation_w": round(plant.generation_w, 1),
             "available_w": round(sum(inverter.available_w for inverter in plant.inverters), 1),
+            **{name: round(power_w, 1) for name, power_w in phases.items()},
         }
         self._write_line(
             {
@@ -130,6 +143,7 @@ class Network(threading.Thread):
                 "site_w": plant.site_w,
                 "load_w": plant.load_w,
                 "generation_w": plant.generation_w,
+                **phases,
             }
         )
 

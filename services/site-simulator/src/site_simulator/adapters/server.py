@@ -1,4 +1,4 @@
-"""A Modbus TCP server of our own: small, fast, and able to misbehave as real devices do."""
+"""Modbus units that can misbehave as real devices do, and a Modbus TCP server of our own before them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Protocol
 
 READ_HOLDING, WRITE_SINGLE, WRITE_MULTIPLE = 3, 6, 16
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS = 1, 2
+GARBAGE = bytes(range(0x41, 0x5B))
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close() sends RST
 
 
@@ -27,6 +28,10 @@ class Manners:
     delay_s: float = 0.0
     short_answer: bool = False
     wrong_function: bool = False
+    wrong_unit: bool = False
+    garbage: bool = False
+    noise: bool = False
+    bad_crc: bool = False
 
 
 class Unit(Protocol):
@@ -45,9 +50,34 @@ class Unit(Protocol):
         ...
 
 
+class Server(Protocol):
+    """An endpoint or a bus; all methods belong to the event loop's thread."""
+
+    async def open(self) -> None:
+        """Begin to serve; nothing when it does already. Raises OSError."""
+        ...
+
+    async def close(self) -> None:
+        """Stop: whoever asks finds nobody."""
+        ...
+
+    async def reset(self) -> None:
+        """Break what is connected, once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a unit answers, and how it behaves; `unit` is what it says of itself."""
+
+    unit: int
+    body: bytes
+    manners: Manners
+
+
 @dataclass(slots=True)
 class ModbusServer:
-    """One endpoint with its units; all methods belong to the event loop's thread."""
+    """One TCP endpoint with its units."""
 
     host: str
     port: int
@@ -65,9 +95,9 @@ class ModbusServer:
         if self._server is not None:
             self._server.close()
             self._server = None
-        self.reset()
+        await self.reset()
 
-    def reset(self) -> None:
+    async def reset(self) -> None:
         """Break every connection with RST."""
         for writer in list(self._writers):
             raw: socket.socket | None = writer.get_extra_info("socket")
@@ -84,9 +114,10 @@ class ModbusServer:
             while True:
                 transaction, _, length, unit = struct.unpack(">HHHB", await reader.readexactly(7))
                 request = await reader.readexactly(length - 1)
-                answer = await self._answer(unit, request)
-                if answer is not None:
-                    writer.write(struct.pack(">HHHB", transaction, 0, len(answer) + 1, unit) + answer)
+                reply = await reply_of(self.units, unit, request)
+                if reply is not None:
+                    head = struct.pack(">HHHB", transaction, 0, len(reply.body) + 1, reply.unit)
+                    writer.write(GARBAGE if reply.manners.garbage else head + reply.body)
                     await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the client went away
@@ -94,21 +125,23 @@ class ModbusServer:
             self._writers.discard(writer)
             writer.close()
 
-    async def _answer(self, number: int, request: bytes) -> bytes | None:
-        unit = self.units.get(number)
-        if unit is None:
-            return None  # a wrong unit id is silence, as on a real bus
-        manners = unit.manners()
-        if manners.delay_s:
-            await asyncio.sleep(manners.delay_s)
-        if manners.silent:
-            return None
-        answer = _execute(unit, request)
-        if manners.short_answer and answer[0] == READ_HOLDING and answer[1] > 2:
-            answer = bytes([READ_HOLDING, 2]) + answer[2:4]
-        if manners.wrong_function and answer[0] == READ_HOLDING:
-            answer = bytes([4]) + answer[1:]
-        return answer
+
+async def reply_of(units: Mapping[int, Unit], number: int, request: bytes) -> Reply | None:
+    """The reply to a request after its delay; None for silence."""
+    unit = units.get(number)
+    if unit is None:
+        return None  # a wrong unit id is silence, as on a real bus
+    manners = unit.manners()
+    if manners.delay_s:
+        await asyncio.sleep(manners.delay_s)
+    if manners.silent:
+        return None
+    body = _execute(unit, request)
+    if manners.short_answer and body[0] == READ_HOLDING and body[1] > 2:
+        body = bytes([READ_HOLDING, 2]) + body[2:4]
+    if manners.wrong_function and body[0] == READ_HOLDING:
+        body = bytes([4]) + body[1:]
+    return Reply(number % 247 + 1 if manners.wrong_unit else number, body, manners)
 
 
 def _execute(unit: Unit, request: bytes) -> bytes:

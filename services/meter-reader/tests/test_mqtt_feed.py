@@ -1,4 +1,4 @@
-"""A published meter: one reading per good message, nothing else, and it ages."""
+"""Published readings: one reading per good message, nothing else, and it ages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from dynexport import topics
 from dynexport.clock import FakeClock, rfc3339
-from dynexport.messages import Location, MeterReading
+from dynexport.messages import BatteryReading, Location, MeterReading, PowerReading
 from dynexport.service import Moment
 from dynexport.testing import builders
 from dynexport.testing.context import codes, fake_context
@@ -197,3 +197,106 @@ def test_our_own_topic_as_the_meters_is_a_configuration_error_and_no_loop() -> N
     bench = Bench(topic="dynexport/meter/site/reading")
     assert bench.context.exit_code == 2
     assert bench.bus.subscribed_raw == []
+
+
+GARAGE = {
+    "id": "garage",
+    "rated_w": 5000,
+    "topic": "victron/battery",
+    "fields": {"power_w": "Dc.0.Power", "soc_pct": "Soc", "measured_at": "at"},
+    "invert": True,
+}
+SHED = {"id": "shed", "rated_w": 2000, "topic": "shed/pv", "fields": {"power_w": "kw"}, "scale": 1000}
+
+
+class Others(Bench):
+    """A reader whose meter is a Modbus device elsewhere, with a battery and a generator that are published."""
+
+    def __init__(self, **sections: Any) -> None:
+        self.clock = FakeClock(NOW)
+        named = {"batteries": [GARAGE], "uncontrolled": [SHED], **sections}
+        behind = {"meter": {"driver": "sunspec", "tcp": builders.SITE["inverters"][0]["tcp"], "unit": 240}}
+        site = builders.site(**{**behind, **named})
+        self.context, self.bus = fake_context("meter-reader", site, self.clock)
+        self.reader = build(self.context)
+        self.reader.start()
+
+    def say(self, path: str, document: Any, *, after_s: float = 1.0, retained: bool = False) -> None:
+        self.clock.advance(after_s)
+        self.bus.deliver_raw(path, json.dumps(document).encode(), retained=retained)
+        self.step()
+
+    def battery(self, power_w: float, *, age_s: float = 0.0, retained: bool = False) -> None:
+        measured = rfc3339(self.clock.now() + timedelta(seconds=1.0 - age_s))
+        self.say(
+            "victron/battery", {"Dc": [{"Power": power_w}], "Soc": 61, "at": measured}, retained=retained
+        )
+
+    @property
+    def garage(self) -> list[BatteryReading]:
+        said = self.bus.all(topics.BATTERY_READING, "garage")
+        return [reading for reading in said if isinstance(reading, BatteryReading)]
+
+
+def test_a_batterys_topic_is_mapped_to_its_reading() -> None:
+    home = Others()
+    home.battery(1200.0, age_s=0.5)
+    (reading,) = home.garage
+    assert (reading.power_w, reading.soc_pct) == (-1200.0, 61.0), "its publisher calls charging positive"
+    assert reading.issued_at - reading.measured_at == timedelta(seconds=0.5)
+
+
+def test_what_does_not_obey_us_is_mapped_to_its_reading() -> None:
+    home = Others()
+    home.say("shed/pv", {"kw": 0.85})
+    reading = home.bus.last(topics.UNCONTROLLED_READING, "shed")
+    assert isinstance(reading, PowerReading)
+    assert reading.power_w == 850.0
+    assert home.garage == []
+
+
+def test_a_stored_and_an_old_reading_of_a_battery_never_count() -> None:
+    home = Others()
+    home.battery(1200.0, retained=True)
+    home.battery(1200.0, age_s=5.1)
+    assert home.garage == []
+    assert home.codes == ["idle", "battery_refused"]
+    home.battery(1200.0, age_s=4.9)
+    assert len(home.garage) == 1
+
+
+def test_a_battery_that_is_silent_for_5_s_is_an_event_with_its_name_and_the_others_go_on() -> None:
+    home = Others(uncontrolled=[])
+    home.battery(1200.0)
+    for _ in range(6):
+        home.clock.advance(1.0)
+        home.step()
+    assert home.codes == ["idle", "battery_silent"]
+    for _ in range(7):
+        home.battery(1200.0)
+    assert home.codes == ["idle", "battery_silent", "battery_back"]
+    assert home.reader.health().device_errors == 1
+
+
+def test_one_topic_may_hold_the_meter_and_a_battery() -> None:
+    home = Others(
+        meter={"driver": "mqtt", "topic": "house", "fields": {"power_w": "grid"}},
+        batteries=[{"id": "garage", "rated_w": 1, "topic": "house", "fields": {"power_w": "battery"}}],
+        uncontrolled=[],
+    )
+    home.say("house", {"grid": -300, "battery": 700})
+    assert [reading.power_w for reading in home.readings] == [-300.0]
+    assert [reading.power_w for reading in home.garage] == [700.0]
+    assert home.bus.subscribed_raw == ["house"]
+
+
+def test_without_a_topic_a_batterys_reading_is_not_ours_to_publish() -> None:
+    home = Others(batteries=[{"id": "garage", "rated_w": 5000}], uncontrolled=[])
+    assert home.bus.subscribed_raw == []
+
+
+@pytest.mark.parametrize("topic", ["dynexport/battery/garage/reading", "dynexport/meter/site/reading"])
+def test_our_own_topic_as_a_batterys_is_a_configuration_error_and_no_loop(topic: str) -> None:
+    home = Others(batteries=[{**GARAGE, "topic": topic}])
+    assert home.context.exit_code == 2
+    assert home.bus.subscribed_raw == []

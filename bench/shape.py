@@ -1,0 +1,80 @@
+"""`site.yaml` of the plant of control.md, in the variations that scenarios and tests need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dynexport.broker import HOST, free_port
+from dynexport.settings.models import MqttSection
+
+RATED_W = 10_000
+
+
+def site(
+    mqtt: MqttSection,
+    *,
+    count: int = 1,
+    export_limit_w: float = 1500.0,
+    meter_behind: bool = False,
+    obligation_w: float | None = None,
+    serial: dict[str, Any] | None = None,
+    feeds: Sequence[str] = (),
+    phase_limit_w: float | None = None,
+    batteries: Sequence[dict[str, Any]] = (),
+    **simulator: Any,
+) -> dict[str, Any]:
+    """Ratings that sum to 10 kW, polls of 0.2 s, script-driven sun.
+
+    With `meter_behind` the meter shares the first inverter's endpoint; with `serial` all share that bus, and are
+    polled as fast as a line of 9600 baud can. With `obligation_w` there is an obligation `utility` whose fallback is
+    that export. With `feeds`, the phase of each inverter, the site has three phases.
+    """
+    inverters = [_inverter(index, count, feeds) for index in range(count)]
+    meter = _device(240, dict(inverters[0]["tcp"]) if meter_behind else _place())
+    if serial is not None:
+        _share_bus(serial, inverters, meter)
+    phases = 3 if feeds else 1
+    return {
+        "site": {"name": "Bench", "time_zone": "Australia/Adelaide", "clock": "trusted", "phases": phases},
+        "mqtt": {"host": mqtt.host, "port": mqtt.port, "root": mqtt.root},
+        "agreement": {
+            "export_limit_w": export_limit_w,
+            "failsafe_export_limit_w": min(1500.0, export_limit_w),
+            "export_limit_per_phase_w": phase_limit_w,
+        },
+        "meter": meter,
+        "inverters": inverters,
+        "batteries": list(batteries),
+        "sources": _sources(obligation_w),
+        "control": {"enabled": True},
+        "simulator": {"sun": "script", "load_w": 5000, **simulator},
+    }
+
+
+def _place() -> dict[str, Any]:
+    return {"host": HOST, "port": free_port()}
+
+
+def _device(unit: int, tcp: dict[str, Any]) -> dict[str, Any]:
+    return {"driver": "sunspec", "tcp": tcp, "unit": unit, "poll_s": 0.2}
+
+
+def _inverter(index: int, count: int, feeds: Sequence[str]) -> dict[str, Any]:
+    phase = {"phase": feeds[index]} if feeds else {}
+    return {"id": f"i{index}", **_device(1, _place()), "rated_w": RATED_W / count, **phase}
+
+
+def _share_bus(serial: dict[str, Any], inverters: list[dict[str, Any]], meter: dict[str, Any]) -> None:
+    for unit, inverter in enumerate(inverters, start=1):
+        inverter["unit"] = unit
+    for device in (*inverters, meter):
+        del device["tcp"]
+        device |= {"serial": dict(serial), "poll_s": 0.5}
+
+
+def _sources(obligation_w: float | None) -> dict[str, Any]:
+    preferences = {name: {"kind": "preference"} for name in ("manual", "tariff")}
+    if obligation_w is None:
+        return preferences
+    return {**preferences, "utility": {"kind": "obligation", "fallback": {"export_limit_w": obligation_w}}}

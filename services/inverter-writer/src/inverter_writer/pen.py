@@ -1,0 +1,86 @@
+"""The only one that writes to an inverter; it remembers what it wrote."""
+
+from __future__ import annotations
+
+from dynexport.settings.models import SunSpecInverter as InverterSettings
+from inverter_writer.decision import Device, revert_percent
+from inverter_writer.driver import InverterDevice
+from inverter_writer.handover import Handover
+from inverter_writer.rationing import Standing
+
+REVERT_S = 25
+EARLY_S = 1.0
+
+
+class Pen:
+    """Writes what it is told to; nothing above a found limit comes here (`Device.most_pct`)."""
+
+    def __init__(self, settings: InverterSettings, share_w: float, found: Handover) -> None:
+        self.written: Standing | None = None
+        self.connected: bool | None = None
+        self._settings = settings
+        self._share_w = share_w
+        self._found = found
+
+    def limit(
+        self,
+        driver: InverterDevice,
+        device: Device,
+        percent: float,
+        mono: float,
+        *,
+        standing_pct: float | None = None,
+        last: bool = False,
+    ) -> None:
+        """Write a limit, with the device's own timer where it is of use; `last`: nobody will refresh it.
+
+        On registers that persist nothing is written where `standing_pct` is that limit already.
+        """
+        if not (self._found.persists and _same(standing_pct, percent, device)):
+            self._write(driver, device, percent, last=last)
+        self.written = Standing(percent, mono)
+
+    def _write(self, driver: InverterDevice, device: Device, percent: float, *, last: bool) -> None:
+        revert_s = 0 if last and device.chooses_revert else self._revert_s(device)
+        revert_pct = revert_percent(percent, self._share_w, device)
+        if self._found.persists:
+            self._found.about_to_write(percent)
+        driver.write_limit(percent, revert_s, revert_pct)
+        if self._found.persists:
+            self._found.wrote(percent)
+
+    def connect(self, driver: InverterDevice, connect: bool) -> None:
+        """Write the connection."""
+        driver.write_connect(connect)
+        self.connected = connect
+
+    def release(
+        self, driver: InverterDevice, device: Device, mono: float, standing_pct: float | None = None
+    ) -> None:
+        """Take our limit out; where another one was found, put that back, adopted or not."""
+        if self._found.found_pct is None:
+            driver.release()
+        else:
+            self.limit(driver, device, self._found.found_pct, mono, standing_pct=standing_pct, last=True)
+
+    def timed(self, device: Device) -> bool:
+        """Whether the device goes to a limit of our choice when nobody refreshes it: 704, on volatile registers."""
+        return device.chooses_revert and not self._found.persists
+
+    def reverted(self, device: Device, read_pct: float, mono: float) -> bool:
+        """Whether what stands there is the value that our own timer went to, while nobody refreshed it."""
+        written = self.written
+        if written is None or not self.timed(device) or mono - written.mono < REVERT_S - EARLY_S:
+            return False
+        revert_pct = revert_percent(written.percent, self._share_w, device)
+        return read_pct < written.percent and _same(read_pct, revert_pct, device)
+
+    def _revert_s(self, device: Device) -> int:
+        """704: 25 s. 123: the owner's. None on registers that persist: they are not refreshed."""
+        if self._found.persists:
+            return 0
+        return REVERT_S if device.chooses_revert else self._settings.revert_timer_s
+
+
+def _same(one_pct: float | None, other_pct: float, device: Device) -> bool:
+    return one_pct is not None and abs(one_pct - other_pct) < 0.5 * device.resolution_pct

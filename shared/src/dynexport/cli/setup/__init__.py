@@ -1,0 +1,1 @@
+"""`dynexport setup`: questions, or a file of answers, become a `site.yaml`."""
