@@ -23,7 +23,7 @@ RETRY_S, LONGEST_RETRY_S = 10.0, 300.0
 DEFAULT_POST_RATE_S = 300
 UOM = {38: "W", 63: "var", 29: "V", 33: "Hz"}
 QUALIFIER = {2: "average", 8: "maximum", 9: "minimum"}
-PHASE = {None: "", 128: " phase A", 64: " phase B", 32: " phase C"}
+PHASE = {None: "", 128: " A", 64: " B", 32: " C", 129: " A", 65: " B", 33: " C"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,7 @@ class ControlLane:
         self._wall = wall
         self._random = random
         self._offset_s = 0.0
+        self.lost = False
         self._failing = False
         self._refused_to_register = False
         self._point_put: str | None = None
@@ -284,7 +285,10 @@ class ControlLane:
         retry_after_s = error.retry_after_s if isinstance(error, Refused) else None
         pace.failed(mono, retry_after_s)
         self._tell(news.Contact(str(error)))
-        if isinstance(error, Refused) and error.status in MOVED_OR_GONE and name != DCAP:
+        if isinstance(error, Refused) and error.status in MOVED_OR_GONE and name == DCAP:
+            self.lost = True  # the well-known file may name another place
+            self._forget_below()
+        elif isinstance(error, Refused) and error.status in MOVED_OR_GONE:
             self._forget_below()  # P-04: rediscover from the top, never touch an old address again
             self.paces[DCAP].soon(mono)
             if DEVICES in self.paces:
