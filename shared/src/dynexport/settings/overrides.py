@@ -100,9 +100,10 @@ def read_secrets(source: Source) -> list[Problem]:
 def place_files(source: Source) -> None:
     """Make `site.state_dir` and the files of `csip` paths from where `site.yaml` is."""
     csip = source.data.get("csip")
-    for key in CSIP_FILES if isinstance(csip, dict) else ():
-        if isinstance(csip.get(key), str):
-            csip[key] = str(Path(source.file).parent / csip[key])
+    if isinstance(csip, dict):
+        for key in CSIP_FILES:
+            if isinstance(csip.get(key), str):
+                csip[key] = str(Path(source.file).parent / csip[key])
     section = source.data.get("site")
     name = value_at(source.data, STATE_DIR) or SiteSection.model_fields["state_dir"].default
     if isinstance(section, dict) and isinstance(name, str):
