@@ -34,6 +34,7 @@ FRESH_S = 5.0
 STUCK_S = 120.0
 HELD_DOWN = 0.95
 DAYS_WARNED = 60.0
+HEARD = (topics.METER_READING, topics.INVERTER_READING, topics.INVERTER_CAPABILITY, topics.INVERTER_CONTROL)
 ASLEEP = (m.InverterState.OFF, m.InverterState.SLEEPING)
 
 
@@ -129,9 +130,9 @@ class CsipClient:
         while not self.lanes.news.empty():
             self._take(self.lanes.news.get(), now)
         server_now = self._server_now()
-        if server_now is not None and self.standing is not Standing.PIN_MISMATCH:
-            if self.obedience.answer(int(server_now)):
-                self._threads[1].wake()
+        may_answer = server_now is not None and self.standing is not Standing.PIN_MISMATCH
+        if server_now is not None and may_answer and self.obedience.answer(int(server_now)):
+            self._threads[1].wake()
         outcome = self.obedience.now(server_now)
         self._state(outcome, server_now, now)
         self._describe(outcome, now)
@@ -175,8 +176,13 @@ class CsipClient:
                     self.obedience.forget()
                 self._stands(standing)
             case news.Odd(code, text):
-                if (times := self._repeated.happened(f"{code} {text[:60]}")) is not None:
-                    self.context.event(m.Level.WARNING, code, text, times=times)
+                self._warn(f"{code} {text[:60]}", code, text)
+
+    def _warn(self, key: str, code: str, text: str) -> None:
+        """The first of its kind, then every 60th."""
+        number = self._repeated.happened(key)
+        if number is not None:
+            self.context.event(m.Level.WARNING, code, text, times=number)
 
     def _stands(self, standing: Standing) -> None:
         if standing is self.standing:
@@ -187,7 +193,7 @@ class CsipClient:
             Standing.REGISTERED: "the utility server knows us",
             Standing.WAITING: f"the utility must register us: tell it the LFDI {self.who.lfdi}",
             Standing.DISABLED: "the utility has us registered, but disabled",
-            Standing.PIN_MISMATCH: "the server's PIN is not csip.pin: nothing more is sent until that is set right and restarted",
+            Standing.PIN_MISMATCH: "the server's PIN is not csip.pin: nothing is sent until we restart",
         }
         if standing in words:
             self.context.event(level, f"csip_{standing}", words[standing])

@@ -53,7 +53,11 @@ class Fetcher:
     def get(self, href: str) -> Node | None:
         """The document; None for 204 or an empty body. Raises Unreachable, Refused, WireError."""
         reply = self._exchange("GET", href)
-        return parse(reply.body) if reply.status != 204 and reply.body.strip() else None
+        return (
+            _local(parse(reply.body), self._http.server)
+            if reply.status != 204 and reply.body.strip()
+            else None
+        )
 
     def get_list(self, href: str) -> tuple[Node, list[Node]]:
         """The first page, and the entries of all pages in order. Raises as `get`."""
@@ -105,3 +109,14 @@ class Fetcher:
             return max(0.0, parsedate_to_datetime(given).timestamp() - self._now())
         except (TypeError, ValueError, OverflowError):
             return None
+
+
+def _local(node: Node, server: str) -> Node:
+    """Whole addresses on the same server become paths, so that a link is the same however it is written."""
+    for name in ("href", "replyTo"):
+        if name in node.attributes:
+            path = node.attributes[name].removeprefix(server.rstrip("/"))
+            node.attributes[name] = path if path.startswith("/") else node.attributes[name]
+    for child in node.children:
+        _local(child, server)
+    return node

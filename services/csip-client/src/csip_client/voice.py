@@ -12,6 +12,7 @@ from csip_client.obey import Now, Obedience
 from csip_client.schedule import Schedule
 from csip_client.statement import Statement
 from dynexport import messages as m
+from dynexport.clock import rfc3339
 
 TTL_S, RAMPING_TTL_S = 60.0, 7.0
 TRUE_BEYOND_S = 2.0
@@ -80,8 +81,8 @@ def _coming(plan: Schedule, server_now: float) -> list[dict[str, Any]]:
         {
             "mode": mode,
             "value": segment.held.control.values[Mode(mode)],
-            "start": m.rfc3339(datetime.fromtimestamp(start, UTC)),
-            "end": m.rfc3339(datetime.fromtimestamp(segment.end, UTC)),
+            "start": rfc3339(datetime.fromtimestamp(start, UTC)),
+            "end": rfc3339(datetime.fromtimestamp(segment.end, UTC)),
             "mrid": segment.held.control.mrid,
         }
         for start, mode, segment in sorted(segments, key=lambda each: each[:2])

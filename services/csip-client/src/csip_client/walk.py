@@ -66,6 +66,7 @@ class ControlLane:
         self._random = random
         self._offset_s = 0.0
         self.lost = False
+        self._anew = False
         self._failing = False
         self._refused_to_register = False
         self._point_put: str | None = None
@@ -106,6 +107,10 @@ class ControlLane:
             return
         pace.answered(rate_s)
         self._worked(name, mono)
+        if self._anew:  # before we were registered, the answers had no pollRate
+            self._anew = False
+            for each in self.paces.values():
+                each.soon(mono)
 
     def _urgency(self, name: str, mono: float) -> tuple[bool, bool, float]:
         due = self.paces[name].due
@@ -156,7 +161,7 @@ class ControlLane:
         rate_s = poll_rate(first)
         device = ours(entries, self.fetch, self.who.lfdi)
         if device is None:
-            self._register(href, mono)
+            self._register(href)
             return rate_s
         if not device.enabled:
             self._forget_below()
@@ -165,7 +170,7 @@ class ControlLane:
         self._found(device, mono)
         return rate_s
 
-    def _register(self, href: str, mono: float) -> None:
+    def _register(self, href: str) -> None:
         """A registration of ours, or one that went: everything below is new either way."""
         self._forget_below()
         if self._refused_to_register:
@@ -174,8 +179,7 @@ class ControlLane:
         self._refused_to_register = standing is Standing.WAITING
         if standing is Standing.REGISTERED:
             self._tell(news.Stands(Standing.UNKNOWN, afresh=True))
-            for pace in self.paces.values():  # before it, the answers had no pollRate
-                pace.soon(mono)
+            self._anew = True
         else:
             self._stand(standing)
 

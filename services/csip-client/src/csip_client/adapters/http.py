@@ -29,7 +29,9 @@ class Reply:
 
 
 class Http(Protocol):
-    """The port: one blocking exchange."""
+    """The port: one blocking exchange with the server at `server`."""
+
+    server: str
 
     def request(self, method: str, href: str, body: bytes | None = None, media_type: str = "") -> Reply:
         """Raises Unreachable."""

@@ -86,7 +86,8 @@ class Store:
         """Another server or identity, a new registration, or the owner's wish: nothing of before counts."""
         with self._lock:
             self._db.executescript(
-                "BEGIN; DELETE FROM meta; DELETE FROM program; DELETE FROM held; DELETE FROM answer; COMMIT;"
+                "BEGIN; DELETE FROM program; DELETE FROM held; DELETE FROM answer;"
+                " DELETE FROM meta WHERE key NOT LIKE 'capability %' AND key != 'bound'; COMMIT;"
             )
 
     def programs(self) -> tuple[Program, ...]:
