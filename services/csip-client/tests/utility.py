@@ -329,6 +329,7 @@ class Server(ThreadingHTTPServer):
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = 65536  # one packet an answer
 
             def do_GET(self) -> None:
                 where = urlsplit(self.path)

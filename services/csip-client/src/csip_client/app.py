@@ -165,10 +165,7 @@ class CsipClient:
                     )
             case news.Contact(error):
                 self.trouble = error
-                if (times := self._repeated.happened("contact")) is not None:
-                    self.context.event(
-                        m.Level.WARNING, "csip_unreachable", f"utility server: {error}", times=times
-                    )
+                self._warn("contact", "csip_unreachable", f"utility server: {error}")
             case news.Walked(assignments):
                 self.obedience.walked(assignments, int(self.lanes.server_now()))
             case news.Stands(standing, afresh):
