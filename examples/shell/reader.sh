@@ -28,6 +28,8 @@ exec 3< <(readings)
 mosquitto_pub "${broker[@]}" -i "$root-$service" -k 10 -q 0 -t "$root/meter/site/reading" -l \
   --will-topic "$availability" --will-payload offline --will-retain --will-qos 1 <&3 &
 publisher=$!
+# When this shell is killed, the connection is cut, and the broker then says `offline` for it.
+(while kill -0 $$ 2>/dev/null; do sleep 1; done; kill -9 $publisher 2>/dev/null) &
 trap 'kill $publisher 2>/dev/null; say_available offline; exit 0' TERM INT
 say_available online
 wait $publisher

@@ -106,6 +106,8 @@ exec 3< <(exec mosquitto_sub "${broker[@]}" -i "$root-$service" -k 10 -q 0 -t "$
   --retain-as-published -F '%r %p' \
   --will-topic "$availability" --will-payload offline --will-retain --will-qos 1)
 listener=$!
+# When this shell is killed, the connection is cut, and the broker then says `offline` for it.
+(while kill -0 $$ 2>/dev/null; do sleep 1; done; kill -9 $listener 2>/dev/null) &
 trap leave TERM INT
 store -t "$availability" -m online
 store -t "$topic/capability" -m "{\"v\": 1, \"issued_at\": \"$(now)\", \"max_w\": $rated,
