@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from csip_client.identity import lfdi, sfdi
 from csip_client.obey import Now, Obedience, Policy
 from csip_client.registration import Identity, Standing
 from csip_client.reports import Facts
+from csip_client.telemetry import Series
 from dynexport import messages as m
 from dynexport import topics
 from dynexport.logs import Repeated
@@ -29,7 +30,7 @@ from dynexport.settings.models import Site
 from dynexport.watchdog import STALLED
 
 TICK_S = 0.5
-LIMIT_EVERY_S, RAMP_EVERY_S, STATUS_EVERY_S = 10.0, 1.0, 60.0
+LIMIT_EVERY_S, RAMP_EVERY_S, STATUS_EVERY_S, SAMPLE_EVERY_S = 10.0, 1.0, 60.0, 1.0
 FRESH_S = 5.0
 STUCK_S = 120.0
 HELD_DOWN = 0.95
@@ -100,6 +101,7 @@ class CsipClient:
         self._status_at = float("-inf")
         self._schedule: object = None
         self._warned_of_days = False
+        self._sampled_at = float("-inf")
         self._threads = [
             Lane("csip-control", lanes.control_due, lanes.run_control, self),
             Lane("csip-report", lanes.report_due, lanes.run_report, self),
@@ -129,6 +131,7 @@ class CsipClient:
                 self._hear(received, now)
         while not self.lanes.news.empty():
             self._take(self.lanes.news.get(), now)
+        self._sample_inverters(now.mono)
         server_now = self._server_now()
         may_answer = server_now is not None and self.standing is not Standing.PIN_MISMATCH
         if server_now is not None and may_answer and self.obedience.answer(int(server_now)):
@@ -201,8 +204,6 @@ class CsipClient:
             self._sample(describe.site_samples(message, self.csip.readings))
         elif isinstance(message, m.InverterReading):
             self._readings[name] = (message, received.mono)
-            fresh = {each: said for each, (said, at) in self._readings.items() if now.mono - at <= FRESH_S}
-            self._sample(describe.der_samples(fresh, self.csip.readings))
         elif isinstance(message, m.InverterCapability):
             self.known[name] = message
             self.store.set_meta(f"capability {name}", message.to_payload().decode())
@@ -210,11 +211,18 @@ class CsipClient:
             self._applied[name] = message.applied_w
             self._connected[name] = message.connect is not False
 
-    def _sample(self, found: object) -> None:
+    def _sample_inverters(self, mono: float) -> None:
+        """Once a second, also when none answers: asleep they make nothing."""
+        if mono - self._sampled_at >= SAMPLE_EVERY_S:
+            self._sampled_at = mono
+            fresh = {name: said for name, (said, at) in self._readings.items() if mono - at <= FRESH_S}
+            self._sample(describe.der_samples(fresh, self.csip.readings))
+
+    def _sample(self, found: Iterable[tuple[Series, float]]) -> None:
         report = self.lanes.report
         if report is not None and self.lanes.offset_s is not None:
             moment = self.lanes.server_now()
-            for series, value in found:  # type: ignore[attr-defined]
+            for series, value in found:
                 report.sample(series, value, moment)
 
     def _state(self, outcome: Now, server_now: float | None, now: Moment) -> None:
