@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from utility import Pki, Program, Server, Utility, make_pki, stated, watts
 
-from csip_client.app import CsipClient, build
+from csip_client.app import CsipClient
 from csip_client.registration import Standing
+from csip_client.start import build
 from dynexport import messages as m
 from dynexport import topics
 from dynexport.clock import FakeClock

@@ -1,6 +1,6 @@
 """`python -m csip_client`."""
 
-from csip_client.app import build
+from csip_client.start import build
 from dynexport.service import main
 
 if __name__ == "__main__":

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import random
-import threading
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from csip_client import describe, news, voice
-from csip_client.adapters import certificate
-from csip_client.adapters.http import HttpSession
-from csip_client.adapters.store import Store, StoreError
-from csip_client.adapters.tls import CIPHERS, TlsError, context
-from csip_client.core import Lanes, Wanted
+from csip_client.adapters.store import Store
+from csip_client.core import Lanes
 from csip_client.der_status import InverterView, der_status
-from csip_client.identity import lfdi, sfdi
-from csip_client.obey import Now, Obedience, Policy
+from csip_client.lane import LaneThread
+from csip_client.obey import Now
 from csip_client.registration import Identity, Standing
 from csip_client.reports import Facts
 from csip_client.telemetry import Series
@@ -24,7 +18,7 @@ from dynexport import messages as m
 from dynexport import topics
 from dynexport.logs import Repeated
 from dynexport.ports import RawReceived, Received
-from dynexport.service import BAD_CONFIGURATION, Context, HealthPart, Moment
+from dynexport.service import Context, HealthPart, Moment
 from dynexport.settings.csip import CsipSection
 from dynexport.settings.models import Site
 from dynexport.watchdog import STALLED
@@ -39,55 +33,27 @@ HEARD = (topics.METER_READING, topics.INVERTER_READING, topics.INVERTER_CAPABILI
 ASLEEP = (m.InverterState.OFF, m.InverterState.SLEEPING)
 
 
-class Lane(threading.Thread):
-    """A thread that runs one lane when it is due. What it cannot expect ends the service."""
-
-    def __init__(
-        self, name: str, due: Callable[[float], float], run: Callable[[float], None], app: CsipClient
-    ) -> None:
-        super().__init__(name=name, daemon=True)
-        self.crashed: BaseException | None = None
-        self.since: float | None = None
-        self._due, self._run, self._app = due, run, app
-        self._news = threading.Event()
-
-    def wake(self) -> None:
-        """Look again at what is due."""
-        self._news.set()
-
-    def run(self) -> None:
-        """The thread."""
-        clock = self._app.context.clock
-        try:
-            while not self._app.stopping.is_set():
-                self._news.clear()
-                mono = clock.mono()
-                if self._due(mono) <= 0.0:
-                    self.since = mono
-                    self._run(mono)
-                    self.since = None
-                else:
-                    self._news.wait(max(0.01, min(1.0, self._due(mono))))
-        except BaseException as error:  # noqa: BLE001 - told to the service, which ends
-            self.crashed = error
-            self._app.context.bus.wake()
-
-
 class CsipClient:
     """Obeys one utility server for one site."""
 
     def __init__(
-        self, context: Context, csip: CsipSection, lanes: Lanes, store: Store, who: Identity
+        self,
+        context: Context,
+        csip: CsipSection,
+        lanes: Lanes,
+        store: Store,
+        who: Identity,
+        obedience: Obedience,
+        days_left: float,
     ) -> None:
         self.context = context
         self.csip = csip
         self.lanes = lanes
         self.store = store
         self.who = who
-        self.stopping = threading.Event()
-        self.days_left = float("inf")
-        self.known: dict[str, m.InverterCapability] = {}
-        self.obedience = Obedience(store, policy(context.site, csip), random_upto)
+        self.days_left = days_left
+        self.known = _remembered(context.site, store)
+        self.obedience = obedience
         self.standing = Standing.UNKNOWN
         self.trouble: str | None = None
         self.last_contact: datetime | None = None
@@ -103,8 +69,8 @@ class CsipClient:
         self._warned_of_days = False
         self._sampled_at = float("-inf")
         self._threads = [
-            Lane("csip-control", lanes.control_due, lanes.run_control, self),
-            Lane("csip-report", lanes.report_due, lanes.run_report, self),
+            LaneThread("csip-control", lanes.control_due, lanes.run_control, context.clock, context.bus.wake),
+            LaneThread("csip-report", lanes.report_due, lanes.run_report, context.clock, context.bus.wake),
         ]
 
     def start(self) -> None:
@@ -144,9 +110,8 @@ class CsipClient:
 
     def stop(self, now: Moment) -> None:
         """The statement ends with its own `ttl_s`, the fallback then counts."""
-        self.stopping.set()
         for thread in self._threads:
-            thread.wake()
+            thread.stop()
 
     def health(self) -> HealthPart:
         """What is known of the server's clock."""
@@ -303,61 +268,15 @@ class CsipClient:
         for thread in self._threads:
             if thread.crashed is not None:
                 raise thread.crashed
-            if thread.since is not None and mono - thread.since > STUCK_S:
+            if thread.busy_for(mono) > STUCK_S:
                 self.context.fail(STALLED, f"{thread.name}: an exchange has lasted {STUCK_S:.0f} s")
 
 
-def random_upto(most: int) -> int:
-    """A whole number of 0..most, or most..0."""
-    return random.randint(min(0, most), max(0, most))
-
-
-def policy(site: Site, csip: CsipSection) -> Policy:
-    """What `site.yaml` decides."""
-    source = site.sources.get("csip")
-    fallback = source.fallback.model_dump(exclude_none=True) if source and source.fallback else {}
-    watts = {name: float(value) for name, value in fallback.items() if name in m.WATT_LIMITS}
-    return Policy(site.rated_w, watts, csip.ramp_between_controls, csip.reconnect_slowly)
-
-
-def build(service: Context) -> CsipClient:
-    """The factory for `service.main`; ends with exit code 2 where the identity cannot be used."""
-    csip = service.site.csip
-    if csip is None:
-        raise SystemExit(_said(service, "site.yaml has no `csip` section: there is no server to obey"))
-    try:
-        own = certificate.read(Path(csip.cert))
-        tls = context(
-            Path(csip.cert),
-            Path(csip.key),
-            Path(csip.ca),
-            check_hostname=csip.check_hostname,
-            ciphers=csip.ciphers or CIPHERS,
-        )
-        number = lfdi(certificate.der(own))
-        store = Store(Path(service.site.site.state_dir) / "csip-client.sqlite", csip.server, number)
-    except (TlsError, StoreError, OSError) as error:
-        raise SystemExit(_said(service, str(error))) from error
-    who = Identity(number, sfdi(number), describe.category(service.site, csip), csip.pin, csip.nmi)
-    lanes = Lanes(
-        (HttpSession(csip.server, tls), HttpSession(csip.server, tls)),
-        who,
-        Wanted(csip.version, csip.dcap_path, csip.pen, service.site.rated_w),
-        store,
-        wall=lambda: service.clock.now().timestamp(),
-        random=random.random,
-        wake=service.bus.wake,
-    )
-    client = CsipClient(service, csip, lanes, store, who)
-    client.days_left = certificate.days_left(own, service.clock.now().astimezone(UTC))
-    client.known = {
-        inverter.id: m.InverterCapability.model_validate_json(text)
-        for inverter in service.site.inverters
-        if (text := store.meta(f"capability {inverter.id}")) is not None
+def _remembered(site: Site, store: Store) -> dict[str, m.InverterCapability]:
+    """The nameplates that were met before: what is reported never depends on who answers tonight."""
+    texts = {inverter.id: store.meta(f"capability {inverter.id}") for inverter in site.inverters}
+    return {
+        name: m.InverterCapability.model_validate_json(text)
+        for name, text in texts.items()
+        if text is not None
     }
-    return client
-
-
-def _said(service: Context, text: str) -> int:
-    service.log.error(text, extra={"code": "configuration"})
-    return BAD_CONFIGURATION
