@@ -10,7 +10,7 @@ from csip_client.adapters.store import Store
 from csip_client.core import Lanes
 from csip_client.der_status import InverterView, der_status
 from csip_client.lane import LaneThread
-from csip_client.obey import Now
+from csip_client.obey import Now, Obedience
 from csip_client.registration import Identity, Standing
 from csip_client.reports import Facts
 from csip_client.telemetry import Series
