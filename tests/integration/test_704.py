@@ -38,7 +38,7 @@ def test_inverter_writer_frozen_with_its_parent_is_held_by_the_timer_of_704_and_
     family = tree([der.processes["inverter_writer"].pid])
     for pid in family:
         os.kill(pid, signal.SIGSTOP)
-    der.wait(REVERT_S + 2.0)
+    der.wait(REVERT_S + 5.0)  # the timer, and five times the inverter's lag
     der.simulate("load_w", 0.0)
     der.wait(2.0)
     assert max(exports(der, 3.0)) <= FAILSAFE_W + MARGIN_W
