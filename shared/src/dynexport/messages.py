@@ -270,7 +270,6 @@ class CsipStatus(Message):
     version: str | None = None
     lfdi: str | None = None
     clock_offset_s: float | None = None
-    answers_waiting: int | None = None
     trouble: str | None = None
 
 

@@ -166,7 +166,7 @@ class CsipClient:
     def _hear(self, received: Received, now: Moment) -> None:
         message, name = received.message, received.id
         if isinstance(message, m.MeterReading):
-            self._sample(describe.site_samples(message, self.csip.readings))
+            self._sample(describe.site_samples(message, self.csip.report_also))
         elif isinstance(message, m.InverterReading):
             self._readings[name] = (message, received.mono)
         elif isinstance(message, m.InverterCapability):
@@ -181,7 +181,7 @@ class CsipClient:
         if mono - self._sampled_at >= SAMPLE_EVERY_S:
             self._sampled_at = mono
             fresh = {name: said for name, (said, at) in self._readings.items() if mono - at <= FRESH_S}
-            self._sample(describe.der_samples(fresh, self.csip.readings))
+            self._sample(describe.der_samples(fresh, self.csip.report_also))
 
     def _sample(self, found: Iterable[tuple[Series, float]]) -> None:
         report = self.lanes.report

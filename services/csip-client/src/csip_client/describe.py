@@ -5,12 +5,12 @@ DERCapability and DERSettings never depend on who answers tonight (csip.md, sect
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from csip_client.telemetry import Role, Series
 from csip_client.wire import write
 from dynexport.messages import InverterCapability, InverterReading, MeterReading
-from dynexport.settings.csip import CsipReadings, CsipSection
+from dynexport.settings.csip import CsipSection, Report
 from dynexport.settings.models import Site
 
 DOE_BITS = {"export": 1, "import": 2, "generation": 4, "load": 8}
@@ -57,7 +57,7 @@ def ratings(site: Site, known: Mapping[str, InverterCapability]) -> tuple[write.
     )
 
 
-def site_samples(reading: MeterReading, wanted: CsipReadings) -> Iterator[tuple[Series, float]]:
+def site_samples(reading: MeterReading, wanted: Collection[Report]) -> Iterator[tuple[Series, float]]:
     """What a meter's reading says of the site: + is import."""
     yield from _each(Role.SITE, WATTS, None, reading.power_w, wanted)
     yield from _each(Role.SITE, VARS, None, reading.reactive_var, wanted)
@@ -65,14 +65,14 @@ def site_samples(reading: MeterReading, wanted: CsipReadings) -> Iterator[tuple[
         yield from _each(
             Role.SITE, VOLTS, VOLTAGE_PHASES[phase], getattr(reading, f"voltage_{phase}_v"), wanted
         )
-        if wanted.power_per_phase:
+        if "power_per_phase" in wanted:
             yield from _each(Role.SITE, WATTS, PHASES[phase], getattr(reading, f"power_{phase}_w"), wanted)
-    if wanted.frequency:
+    if "frequency" in wanted:
         yield from _each(Role.SITE, HERTZ, None, reading.frequency_hz, wanted, power_of_ten=-2)
 
 
 def der_samples(
-    readings: Mapping[str, InverterReading], wanted: CsipReadings
+    readings: Mapping[str, InverterReading], wanted: Collection[Report]
 ) -> Iterator[tuple[Series, float]]:
     """What all inverters that answer say together: + is generation. Those that sleep make nothing."""
     found = list(readings.values())
@@ -83,7 +83,7 @@ def der_samples(
         if volts:
             mean_v = sum(volts) / len(volts)
             yield from _each(Role.DER, VOLTS, VOLTAGE_PHASES[phase], mean_v, wanted)
-    if wanted.frequency:
+    if "frequency" in wanted:
         hertz = [each.frequency_hz for each in found if each.frequency_hz is not None]
         mean_hz = sum(hertz) / len(hertz) if hertz else None
         yield from _each(Role.DER, HERTZ, None, mean_hz, wanted, power_of_ten=-2)
@@ -94,11 +94,11 @@ def _each(
     uom: int,
     phase: int | None,
     value: float | None,
-    wanted: CsipReadings,
+    wanted: Collection[Report],
     *,
     power_of_ten: int = -1,
 ) -> Iterator[tuple[Series, float]]:
     if value is None:
         return
-    for qualifier in (AVERAGE, MOST, LEAST) if wanted.minimum_maximum else (AVERAGE,):
+    for qualifier in (AVERAGE, MOST, LEAST) if "minimum_maximum" in wanted else (AVERAGE,):
         yield Series(role, uom, phase, qualifier, power_of_ten), value

@@ -9,20 +9,13 @@ from pydantic import AfterValidator, Field
 from dynexport.settings.base import Section, Whole
 
 Mode = Literal["export", "generation", "import", "load"]
+Report = Literal["minimum_maximum", "frequency", "power_per_phase"]
 
 
 def _https(address: str) -> str:
     if not address.startswith("https://") or len(address) < len("https://x"):
         raise ValueError("must be the server's address, for example https://utility.example:443")
     return address.rstrip("/")
-
-
-class CsipReadings(Section):
-    """What is reported beside the averages of active and reactive power and of voltage."""
-
-    minimum_maximum: bool = Field(default=False, description="Least and most of each interval, too.")
-    frequency: bool = Field(default=False, description="Frequency, too.")
-    power_per_phase: bool = Field(default=False, description="Power of each phase beside the totals.")
 
 
 class CsipSection(Section):
@@ -87,4 +80,7 @@ class CsipSection(Section):
         default=True,
         description="After a disconnection 60 s of nothing, then 16.67 % a minute; false: the inverter's.",
     )
-    readings: CsipReadings = Field(default=CsipReadings(), description="What is reported.")
+    report_also: tuple[Report, ...] = Field(
+        default=(),
+        description="What is reported beside the averages of active and reactive power and of voltage.",
+    )

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from dynexport.modbus.address import address_of
 from dynexport.settings.base import ClockTime, Identifier, Section, Serial, Tcp, Watts, Whole
-from dynexport.settings.csip import CsipReadings, CsipSection
+from dynexport.settings.csip import CsipSection
 from dynexport.settings.devices import Battery, SunSpecInverter, Uncontrolled
 from dynexport.settings.limits import AgreementSection, Fallback, Source
 from dynexport.settings.meters import Meter, MeterFields, MqttMeter, SunSpecMeter
@@ -19,7 +19,6 @@ __all__ = [
     "AgreementSection",
     "Battery",
     "ControlSection",
-    "CsipReadings",
     "CsipSection",
     "Fallback",
     "Meter",
