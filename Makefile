@@ -4,7 +4,8 @@ BIN := .venv/bin
 PROJECTS := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
 SOURCES := shared/src $(wildcard services/*/src) bench tests
 UV_COMPILE := uv pip compile -q --universal --generate-hashes --no-annotate --no-emit-index-url --no-header \
-	--python-version 3.11 shared/pyproject.toml requirements-build.in
+	--no-emit-package dynexport --python-version 3.11 shared/pyproject.toml services/csip-client/pyproject.toml requirements-build.in
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo up image test integration bench bench-quick bench-faults soak lint docs lock clean

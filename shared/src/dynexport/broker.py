@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -147,6 +148,11 @@ def start_broker(directory: Path, *, prefer: Preference = "auto") -> RunningBrok
         return RunningBroker("mosquitto", port, [program, "-c", str(config)], log)
     if prefer == "mosquitto":
         raise BrokerError("mosquitto is not installed: `sudo apt install mosquitto`")
+    if find_spec("iotcore") is None:
+        raise BrokerError(
+            "neither mosquitto nor the embedded broker is installed here; in a container the demo is "
+            "`docker compose -f deploy/compose.yaml --profile demo up`"
+        )
     config = directory / "iotcore.toml"
     config.write_text(IOTCORE.format(host=HOST, port=port))
     return RunningBroker("iotcore", port, [sys.executable, "-c", SERVE, str(config)], log)

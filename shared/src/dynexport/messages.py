@@ -281,11 +281,16 @@ class FeedInPrice(Message):
 
 
 class CsipStatus(Message):
-    """Whether the utility's server can be reached, and for how long our certificate lasts."""
+    """Whether the utility's server can be reached, what we are to it, and for how long our certificate lasts."""
 
     reachable: bool
     last_contact_at: Utc | None = None
     certificate_days_left: float | None = None
+    standing: str | None = None
+    version: str | None = None
+    lfdi: str | None = None
+    clock_offset_s: float | None = None
+    trouble: str | None = None
 
 
 class CsipSchedule(Message):

@@ -33,6 +33,8 @@ def services_of(site: Site) -> list[str]:
     modules += ["inverter_writer", "limit_engine"]
     if site.tariff is not None:
         modules.append("tariff_limits")
+    if site.csip is not None:
+        modules.append("csip_client")
     return modules
 
 

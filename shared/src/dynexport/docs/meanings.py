@@ -131,6 +131,11 @@ MEANINGS: dict[type[m.Message], dict[str, str]] = {
         "reachable": "Whether the utility's server answers.",
         "last_contact_at": "When it last answered.",
         "certificate_days_left": "How long our certificate is still valid.",
+        "standing": "To it we are `registered`, `waiting_for_registration`, `disabled`, `pin_mismatch` or `unknown`.",
+        "version": "CSIP-AUS version that is spoken.",
+        "lfdi": "Who we are to it.",
+        "clock_offset_s": "Its clock less ours.",
+        "trouble": "What failed last, in words; absent while all is well.",
     },
     m.CsipSchedule: {
         "current": "The control in force, in the words of IEEE 2030.5; null: none.",

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from dynexport.settings.models import Site
-from dynexport.settings.overrides import apply_environment, place_state, read_secrets
+from dynexport.settings.overrides import apply_environment, place_files, read_secrets
 from dynexport.settings.problems import ConfigError, Problem
 from dynexport.settings.sense import doubts
 from dynexport.settings.source import read
@@ -41,7 +41,7 @@ def load_with_warnings(
     environment = os.environ if env is None else env
     source = read(find(path, environment))
     problems = [*apply_environment(source, environment), *read_secrets(source), *doubts(source)]
-    place_state(source)
+    place_files(source)
     try:
         site = Site.model_validate(source.data)
     except ValidationError as error:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from dynexport.modbus.address import address_of
 from dynexport.settings.base import ClockTime, Identifier, Section, Serial, Tcp, Watts, Whole
+from dynexport.settings.csip import CsipSection
 from dynexport.settings.devices import Battery, SunSpecInverter, Uncontrolled
 from dynexport.settings.limits import AgreementSection, Fallback, Source
 from dynexport.settings.meters import Meter, MeterFields, MqttMeter, SunSpecMeter
@@ -18,6 +19,7 @@ __all__ = [
     "AgreementSection",
     "Battery",
     "ControlSection",
+    "CsipSection",
     "Fallback",
     "Meter",
     "MeterFields",
@@ -79,6 +81,7 @@ class Site(Section):
     sources: dict[Identifier, Source] = Field(default={}, description="The limit sources that count.")
     control: ControlSection = Field(default=ControlSection(), description="Whether and how we write.")
     tariff: TariffSection | None = Field(default=None, description="Limits by the time of day.")
+    csip: CsipSection | None = Field(default=None, description="The distributor's utility server.")
     simulator: SimulatorSection | None = Field(default=None, description="Only for a simulated site.")
 
     @property

@@ -13,6 +13,7 @@ from dynexport.settings.source import Source, scalar
 
 PREFIX = "DYNEXPORT__"
 STATE_DIR = ("site", "state_dir")
+CSIP_FILES = ("cert", "key", "ca")
 PASSWORD, PASSWORD_FILE = ("mqtt", "password"), ("mqtt", "password_file")
 
 
@@ -96,8 +97,13 @@ def read_secrets(source: Source) -> list[Problem]:
     return [] if text.strip() else [source.problem(PASSWORD_FILE, "is an empty file", value=shown(name))]
 
 
-def place_state(source: Source) -> None:
-    """Make `site.state_dir` a path from where `site.yaml` is."""
+def place_files(source: Source) -> None:
+    """Make `site.state_dir` and the files of `csip` paths from where `site.yaml` is."""
+    csip = source.data.get("csip")
+    if isinstance(csip, dict):
+        for key in CSIP_FILES:
+            if isinstance(csip.get(key), str):
+                csip[key] = str(Path(source.file).parent / csip[key])
     section = source.data.get("site")
     name = value_at(source.data, STATE_DIR) or SiteSection.model_fields["state_dir"].default
     if isinstance(section, dict) and isinstance(name, str):

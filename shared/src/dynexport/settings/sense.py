@@ -102,6 +102,9 @@ def _sources(source: Source) -> Iterator[Problem]:
     if value_at(sources, ("csip", "kind")) == "preference":
         hint = "write `kind: obligation` with its `fallback`"
         yield source.problem(("sources", "csip", "kind"), "a distributor's limit is an obligation", hint=hint)
+    if isinstance(source.data.get("csip"), dict) and "csip" not in sources:
+        hint = "list it: `sources: {csip: {kind: obligation, fallback: {export_limit_w: 1500}}}`"
+        yield source.problem(("csip",), "its limits would have no effect, nor would its silence", hint=hint)
     if "manual" not in sources:
         message = "`manual` is not listed: `dynexport limit` will have no effect"
         yield source.problem(

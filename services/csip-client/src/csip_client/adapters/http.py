@@ -1,0 +1,98 @@
+"""HTTP to the utility server: one connection, time-outs on everything, hrefs as paths or whole addresses."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 20.0
+LARGEST_REPLY = 2_000_000
+
+
+class Unreachable(Exception):
+    """No answer: no connection, a failed handshake, a time-out, a connection that broke."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Http(Protocol):
+    """The port: one blocking exchange with the server at `server`."""
+
+    server: str
+
+    def request(self, method: str, href: str, body: bytes | None = None, media_type: str = "") -> Reply:
+        """Raises Unreachable."""
+        ...
+
+
+class _TlsAdapter(HTTPAdapter):
+    def __init__(self, tls: ssl.SSLContext) -> None:
+        self._tls = tls
+        super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        named = None if self._tls.check_hostname else False
+        super().init_poolmanager(*args, ssl_context=self._tls, assert_hostname=named, **kwargs)
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        """The context has the roots; requests would put its own bundle beside them."""
+
+
+class HttpSession:
+    """A connection of its own to one server."""
+
+    def __init__(self, server: str, tls: ssl.SSLContext) -> None:
+        self.server = server.rstrip("/") + "/"
+        self._session = requests.Session()
+        self._session.trust_env = False  # neither a proxy nor a bundle from the environment
+        self._session.mount("https://", _TlsAdapter(tls))
+
+    def request(self, method: str, href: str, body: bytes | None = None, media_type: str = "") -> Reply:
+        """One exchange; a redirection is not followed. Raises Unreachable."""
+        url = urljoin(self.server, href)
+        if urlsplit(url).scheme != "https":
+            raise Unreachable(f"{method} {url}: only https is spoken")
+        headers = {"Accept": media_type, "User-Agent": "dynexport"}
+        if body is not None:
+            headers["Content-Type"] = media_type
+        try:
+            answer = self._session.request(
+                method, url, data=body, headers=headers, timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+                allow_redirects=False, stream=True,
+            )  # fmt: skip
+            with answer:
+                content = answer.raw.read(LARGEST_REPLY + 1, decode_content=True)
+        except (requests.RequestException, OSError, ValueError) as error:
+            raise Unreachable(f"{method} {url}: {_plainly(error)}") from error
+        except Exception as error:
+            if type(error).__module__.startswith("urllib3"):
+                raise Unreachable(f"{method} {url}: {_plainly(error)}") from error
+            raise
+        return Reply(
+            answer.status_code, {key.lower(): value for key, value in answer.headers.items()}, content
+        )
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._session.close()
+
+
+def _plainly(error: BaseException) -> str:
+    """The innermost reason, without the libraries' wrapping."""
+    inner: BaseException = error
+    while (deeper := inner.__cause__ or inner.__context__) is not None:
+        inner = deeper
+    return str(inner) or type(inner).__name__

@@ -1,0 +1,79 @@
+"""What a fresh walk of the server's tree does to the controls that we hold. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from csip_client.model import Assignments, Control, Draws, Held, Program, Status
+
+Key = tuple[str, str]
+KEPT_S = (
+    24 * 3600
+)  # an ended control that the server no longer lists is remembered so long: it may be listed again
+LONGEST_RANDOM_S = 3600
+CANCELLED = (Status.CANCELLED, Status.CANCELLED_RANDOMISED)
+
+
+def absorb(
+    held: Mapping[Key, Held], seen: Assignments, now: int, random_upto: Callable[[int], int]
+) -> dict[Key, Held]:
+    """The controls held after this walk; `random_upto(n)` draws from 0..n (n may be negative: n..0).
+
+    A control that merely disappears goes on; one whose program is withdrawn is dropped (CSIP-AUS P-02).
+    """
+    programs = {(program.device, program.id) for program in seen.programs}
+    listed = {control.key: control for control in seen.controls}
+    after: dict[Key, Held] = {}
+    for key, old in held.items():
+        withdrawn = seen.complete and (old.control.device, old.control.program) not in programs
+        if key in listed or withdrawn:
+            continue
+        if now - latest_end(old) < KEPT_S:
+            after[key] = replace(old, listed=False)
+    for key, control in listed.items():
+        before = held.get(key)
+        if before is not None:
+            after[key] = _updated(before, control, now)
+        elif (fresh := _first_seen(control, now, random_upto)) is not None:
+            after[key] = fresh
+    return after
+
+
+def current_programs(before: Iterable[Program], seen: Assignments) -> tuple[Program, ...]:
+    """The programs after this walk: those that were seen, and what an incomplete walk has not read yet."""
+    fresh = {(program.device, program.id) for program in seen.programs}
+    kept = () if seen.complete else (each for each in before if (each.device, each.id) not in fresh)
+    return (*seen.programs, *kept)
+
+
+def latest_end(held: Held) -> int:
+    """Effective start + duration + random duration, server's seconds: neighbours can only change it a little."""
+    return held.control.end + held.draws.start + held.draws.duration
+
+
+def _first_seen(control: Control, now: int, random_upto: Callable[[int], int]) -> Held | None:
+    """None for one that was over when it was served: it is ignored."""
+    widest = max(abs(control.randomize_start), abs(control.randomize_duration))
+    draws = Draws(
+        random_upto(_bounded(control.randomize_start)),
+        max(random_upto(_bounded(control.randomize_duration)), -control.duration),
+        random_upto(_bounded(widest)),
+    )
+    fresh = Held(control, control.created, now, draws, now if control.status in CANCELLED else None)
+    return fresh if now < latest_end(fresh) else None
+
+
+def _updated(held: Held, control: Control, now: int) -> Held:
+    """Draws, answers and first sight stay; a new version of the event has a creation time of its own."""
+    cancelled_at = held.cancelled_at
+    if control.status not in CANCELLED:
+        cancelled_at = None
+    elif cancelled_at is None:
+        cancelled_at = now
+    created = held.created if control.version == held.control.version else control.created
+    return replace(held, control=control, created=created, cancelled_at=cancelled_at, listed=True)
+
+
+def _bounded(seconds: int) -> int:
+    return max(-LONGEST_RANDOM_S, min(LONGEST_RANDOM_S, seconds))

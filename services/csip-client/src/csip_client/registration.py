@@ -1,0 +1,83 @@
+"""Finding ourselves at the server: registered out of band or by us, the PIN compared before anything else is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from csip_client.fetch import Fetcher, Refused
+from csip_client.wire import resources as r
+from csip_client.wire import write
+from csip_client.wire.document import Node
+from csip_client.wire.read import connection_point_id, end_device, expect, registration
+
+WAITS_FOR_THEM = (403, 404, 405)
+ALREADY_THERE = 409
+
+
+class Standing(StrEnum):
+    """What we are to the server."""
+
+    UNKNOWN = "unknown"
+    WAITING = "waiting_for_registration"
+    DISABLED = "disabled"
+    PIN_MISMATCH = "pin_mismatch"
+    REGISTERED = "registered"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who we say that we are; `pin` None: not compared. `nmi` None: no connection point is put."""
+
+    lfdi: str
+    sfdi: int
+    category: int
+    pin: int | None = None
+    nmi: str | None = None
+
+
+def ours(entries: Sequence[Node], fetch: Fetcher, lfdi: str) -> r.EndDevice | None:
+    """Our entry in the list of end devices."""
+    devices = (end_device(node, fetch.version) for node in entries if node.name == "EndDevice")
+    return next((device for device in devices if device.lFDI == lfdi), None)
+
+
+def register(fetch: Fetcher, href: str, who: Identity, now: int) -> Standing:
+    """POST EndDevice. REGISTERED for 201 (and 409, already there); WAITING where the server wants to do it itself.
+
+    Raises Unreachable, Refused, WireError for anything else.
+    """
+    try:
+        fetch.post(href, write.end_device(who.lfdi, who.sfdi, who.category, now, fetch.version))
+    except Refused as error:
+        if error.status == ALREADY_THERE:
+            return Standing.REGISTERED
+        if error.status in WAITS_FOR_THEM:
+            return Standing.WAITING
+        raise
+    return Standing.REGISTERED
+
+
+def pin_fits(fetch: Fetcher, href: str, who: Identity) -> tuple[bool, int]:
+    """Whether the server's PIN is ours, as integers with the check digit, and the registration's pollRate."""
+    node = fetch.get(href)
+    if node is None:
+        return True, r.DEFAULT_POLL_S
+    found = registration(node)
+    return who.pin is None or found.pIN is None or found.pIN == who.pin, found.pollRate
+
+
+def put_connection_point(fetch: Fetcher, href: str, nmi: str) -> bool:
+    """PUT the NMI where the server has another one, or none; whether it was put. Raises as `Fetcher.put`."""
+    try:
+        node = fetch.get(href)
+        standing = connection_point_id(expect(node, "ConnectionPoint"), fetch.version) if node else None
+    except Refused as error:
+        if error.status != 404:
+            raise
+        standing = None
+    if standing == nmi:
+        return False
+    fetch.put(href, write.connection_point(nmi, fetch.version))
+    return True

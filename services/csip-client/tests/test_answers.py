@@ -1,0 +1,246 @@
+"""Which answers are due: each once, in order, the procedures' sequences (ALL-18, ALL-21, GEN-10)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from csip_builders import control, held, program
+from hypothesis import given
+from hypothesis import strategies as st
+
+from csip_client.answers import due
+from csip_client.holding import absorb
+from csip_client.model import Answer, Assignments, Control, Draws, Held, Mode, Status
+from csip_client.schedule import schedule
+
+E, G = Mode.EXPORT, Mode.GENERATION
+PROGRAMS = tuple(program(f"P{number}", number) for number in range(4))
+
+
+class Client:
+    """Walks, waits and answers as the service does, and remembers what it answered when."""
+
+    def __init__(self, awake_since: int = 0) -> None:
+        self.held: dict[tuple[str, str], Held] = {}
+        self.said: list[tuple[int, str, int]] = []
+        self.awake_since = awake_since
+
+    def walk(self, now: int, *controls: Control, withdrawn: Sequence[str] = ()) -> None:
+        programs = tuple(each for each in PROGRAMS if each.id not in withdrawn)
+        self.held = absorb(self.held, Assignments(programs, controls), now, lambda upto: 0)
+        self.tick(now)
+
+    def tick(self, now: int) -> None:
+        for _ in range(5):
+            found = due(self.held.values(), schedule(self.held.values()), now, awake_since=self.awake_since)
+            if not found:
+                return
+            for each in found:
+                key = each.held.control.key
+                before = self.held[key]
+                self.held[key] = replace(before, answered=before.answered | {each.answer})
+                self.said.append((now, each.held.control.mrid, int(each.answer)))
+        raise AssertionError("answers never end")
+
+    def run(self, start: int, end: int) -> None:
+        for now in range(start, end):
+            self.tick(now)
+
+    def of(self, mrid: str) -> list[int]:
+        return [answer for _, name, answer in self.said if name == mrid]
+
+
+def test_a_control_that_runs_its_course_is_received_started_completed() -> None:
+    client = Client()
+    client.walk(0, control("A", 10, 20))
+    client.run(1, 60)
+    assert client.said == [(0, "A", 1), (10, "A", 2), (30, "A", 3)]
+
+
+def test_all_18_cancelled_while_active_is_1_2_6() -> None:
+    client = Client()
+    client.walk(0, control("A", 10, 100))
+    client.run(1, 40)
+    client.walk(40, control("A", 10, 100, status=Status.CANCELLED))
+    client.run(41, 200)
+    assert client.said == [(0, "A", 1), (10, "A", 2), (40, "A", 6)]
+
+
+def test_all_18_cancelled_before_its_start_is_1_6() -> None:
+    client = Client()
+    client.walk(0, control("A", 100, 100))
+    client.walk(40, control("A", 100, 100, status=Status.CANCELLED_RANDOMISED))
+    client.run(41, 300)
+    assert client.of("A") == [1, 6]
+
+
+def test_all_18_marked_superseded_by_the_server_is_answered_7_at_once_though_the_overlap_is_to_come() -> None:
+    client = Client()
+    client.walk(0, control("A", 100, 100))
+    client.walk(20, control("A", 100, 100, status=Status.SUPERSEDED), control("B", 150, 100, created=20))
+    client.run(21, 400)
+    assert client.of("A") == [1, 7]
+    assert (20, "A", 7) in client.said
+    assert client.of("B") == [1, 2, 3]
+
+
+def test_an_unmarked_overlap_to_come_is_answered_7_only_when_the_better_one_starts() -> None:
+    client = Client()
+    client.walk(0, control("A", 10, 100, primacy=2), control("B", 50, 100, primacy=1))
+    client.run(1, 200)
+    assert [each for each in client.said if each[1] == "A"] == [(0, "A", 1), (10, "A", 2), (50, "A", 7)]
+    assert client.of("B") == [1, 2, 3]
+
+
+def test_a_superseded_one_that_acts_again_answers_nothing_more() -> None:
+    client = Client()
+    client.walk(0, control("A", 10, 100, primacy=2), control("B", 30, 20, primacy=1))
+    client.run(1, 200)
+    assert client.of("A") == [1, 2, 7]
+    assert client.of("B") == [1, 2, 3]
+
+
+def test_one_that_starts_below_a_better_one_is_answered_7_at_its_own_start_and_never_started() -> None:
+    client = Client()
+    client.walk(0, control("A", 50, 20, primacy=2), control("B", 10, 100, primacy=1))
+    client.run(1, 200)
+    assert [each for each in client.said if each[1] == "A"] == [(0, "A", 1), (50, "A", 7)]
+
+
+def test_gen_10_both_of_two_programs_start_when_one_keeps_a_mode_of_its_own() -> None:
+    client = Client()
+    seventh = control("C7", 10, 100, {E: 0.0}, primacy=1)
+    eighth = control("C8", 10, 100, {E: 500.0, G: 500.0}, primacy=2, program="P2")
+    client.walk(0, seventh, eighth)
+    client.run(1, 200)
+    assert client.of("C7") == [1, 2, 3]
+    assert client.of("C8") == [1, 2, 3]
+
+
+def test_all_21_back_to_back_controls_are_each_answered_1_2_3_the_earlier_completed_before_the_later_starts() -> (
+    None
+):
+    client = Client()
+    controls = [control(f"M{number:02}", 60 * number + 60, 60) for number in range(24)]
+    client.walk(0, *controls)
+    client.run(1, 60 * 26)
+    assert all(client.of(each.mrid) == [1, 2, 3] for each in controls)
+    at_change = [(name, answer) for now, name, answer in client.said if now == 120]
+    assert at_change == [("M00", 3), ("M01", 2)]
+
+
+def test_within_one_poll_all_receipts_go_first_then_ends_then_starts() -> None:
+    client = Client()
+    client.walk(0, control("A", 5, 100), control("C", 20, 100, {G: 0.0}))
+    client.run(1, 9)
+    client.said.clear()
+    client.walk(
+        30, control("A", 5, 100, status=Status.CANCELLED), control("B", 25, 50), control("C", 20, 100, {G: 0.0}),
+        control("D", 90, 50),
+    )  # fmt: skip
+    assert [(name, answer) for _, name, answer in client.said] == [
+        ("B", 1),
+        ("D", 1),
+        ("A", 6),
+        ("C", 2),
+        ("B", 2),
+    ]
+
+
+def test_a_control_over_when_it_is_served_is_ignored() -> None:
+    client = Client()
+    client.walk(500, control("A", 10, 100))
+    assert client.said == []
+    assert client.held == {}
+
+
+def test_a_control_that_disappears_is_not_cancelled() -> None:
+    client = Client()
+    client.walk(0, control("A", 10, 100))
+    client.run(1, 50)
+    client.walk(50)
+    client.run(51, 150)
+    assert client.of("A") == [1, 2, 3]
+
+
+def test_p_02_the_controls_of_a_withdrawn_program_are_dropped_without_another_answer() -> None:
+    client = Client()
+    client.walk(0, control("A", 10, 100, program="P2"))
+    client.run(1, 20)
+    client.walk(20, withdrawn=["P2"])
+    client.run(21, 150)
+    assert client.of("A") == [1, 2]
+    assert client.held == {}
+
+
+def test_what_ran_wholly_while_we_were_off_is_not_said_to_have_run() -> None:
+    client = Client()
+    client.walk(0, control("A", 10, 20))
+    client.awake_since = 100
+    client.run(100, 110)
+    assert client.of("A") == [1]
+
+
+@pytest.mark.parametrize(("bits", "expected"), [(0, []), (1, [1]), (2, [2, 3]), (3, [1, 2, 3])])
+def test_only_what_the_server_asks_for_is_answered(bits: int, expected: list[int]) -> None:
+    client = Client()
+    client.walk(0, control("A", 10, 20, response_required=bits))
+    client.run(1, 60)
+    assert client.of("A") == expected
+
+
+def test_without_a_reply_to_nothing_is_answered() -> None:
+    client = Client()
+    client.walk(0, control("A", 10, 20, reply_to=None))
+    client.run(1, 60)
+    assert client.said == []
+
+
+def test_a_control_without_any_mode_still_runs_its_course() -> None:
+    client = Client()
+    client.walk(0, replace(control("A", 10, 20), values={}))
+    client.run(1, 60)
+    assert client.of("A") == [1, 2, 3]
+
+
+def test_an_event_cut_by_its_successors_random_start_is_completed_there() -> None:
+    early = held("B", 60, 60, draws=Draws(start=-10))
+    client = Client()
+    client.held = {each.control.key: each for each in (held("A", 0, 60), early)}
+    client.run(0, 200)
+    assert [each for each in client.said if each[2] == 3] == [(50, "A", 3), (110, "B", 3)]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 100), st.integers(1, 60), st.integers(0, 2), st.sets(st.sampled_from([E, G]), min_size=1)
+        ),
+        max_size=6,
+    ),
+    st.integers(0, 150),
+    st.sampled_from([Status.CANCELLED, Status.CANCELLED_RANDOMISED, Status.SUPERSEDED]),
+)  # fmt: skip
+def test_every_answer_is_given_once_in_a_lawful_order(
+    rows: list[tuple[int, int, int, set[Mode]]], ended_at: int, how: Status
+) -> None:
+    controls = [
+        control(f"M{number}", start, span, dict.fromkeys(modes, 1.0), primacy=primacy)
+        for number, (start, span, primacy, modes) in enumerate(rows)
+    ]
+    client = Client()
+    client.walk(0, *controls)
+    client.run(1, ended_at)
+    if controls and ended_at:
+        client.walk(ended_at, replace(controls[0], status=how), *controls[1:])
+    client.run(ended_at, 250)
+    for each in controls:
+        said = client.of(each.mrid)
+        assert len(said) == len(set(said)), "never twice"
+        assert said[:1] == [1]
+        assert sum(answer in (3, 6, 7) for answer in said) == 1, "each comes to one end"
+        assert said[-1] in (3, 6, 7)
+        assert (3 not in said) or said == [1, 2, 3]
+    assert {Answer(answer) for _, _, answer in client.said} <= set(Answer)
