@@ -24,7 +24,7 @@ def test_a_network_is_its_hosts_and_each_host_is_asked_once() -> None:
     ]
 
 
-@pytest.mark.parametrize("target", ["192.0.2.0/33", "house/24", "10.0.0.0/8"])
+@pytest.mark.parametrize("target", ["192.0.2.0/33", "house/24", "10.0.0.0/8", "192.0.2..1", "inverter:502"])
 def test_what_is_no_network_or_too_large_is_refused_with_what_to_write(target: str) -> None:
     with pytest.raises(BadTarget):
         hosts_of([target])

@@ -64,6 +64,13 @@ def test_check_names_every_mistake_with_its_line(config: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("lasts", ["25h", "99999999d"])
+def test_a_limit_for_longer_than_it_would_count_is_refused(config: Path, lasts: str) -> None:
+    done = dynexport("limit", "5", "--for", lasts, "--config", str(config))
+    assert done.returncode == 2
+    assert "is longer than 24h" in done.stderr
+
+
 @pytest.mark.parametrize("words", [("limit", "-5"), ("limit", "abc"), ("limit", "5", "--for", "never")])
 def test_a_limit_that_makes_no_sense_is_refused(config: Path, words: tuple[str, ...]) -> None:
     done = dynexport(*words, "--config", str(config))

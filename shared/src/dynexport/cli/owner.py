@@ -93,6 +93,9 @@ def limit(
         raise typer.Exit(2)
     asked = None if value == "clear" else _watts(value)
     seconds = parse_duration(for_)
+    longest_s = site.sources["manual"].longest_ttl_s
+    if asked is not None and seconds > longest_s:  # the engine would end it earlier than `until` says
+        raise typer.BadParameter(f"{for_} is longer than {longest_s / 3600:g}h, `sources.manual.max_ttl_s`")
     with connected(site.mqtt, [topics.ACTIVE]) as bus:
         if asked is None:
             bus.publish(topics.LIMIT, None, "manual")

@@ -8,6 +8,8 @@ import socket
 import struct
 from collections.abc import Sequence
 
+from dynexport.settings.base import host
+
 SIOCGIFADDR, SIOCGIFNETMASK = 0x8915, 0x891B
 NAME_BYTES = 16
 ADDRESS_AT = 20
@@ -21,12 +23,15 @@ class BadTarget(ValueError):
 
 def hosts_of(targets: Sequence[str]) -> list[str]:
     """Every host that is meant, each once, in order; raises BadTarget."""
-    return list(dict.fromkeys(host for target in targets for host in _hosts(target)))
+    return list(dict.fromkeys(name for target in targets for name in _hosts(target)))
 
 
 def _hosts(target: str) -> list[str]:
     if "/" not in target:
-        return [target]
+        try:
+            return [host(target)]
+        except ValueError as error:
+            raise BadTarget(f"{target!r} {error}") from None
     try:
         network = ipaddress.ip_network(target, strict=False)
     except ValueError:
@@ -35,7 +40,7 @@ def _hosts(target: str) -> list[str]:
         ) from None
     if network.num_addresses > MOST_HOSTS:
         raise BadTarget(f"{target} has {network.num_addresses} addresses: {MOST_HOSTS} at most (a /22)")
-    return [str(host) for host in network.hosts()]
+    return [str(address) for address in network.hosts()]
 
 
 def local_networks() -> list[str]:

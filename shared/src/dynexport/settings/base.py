@@ -47,8 +47,8 @@ ClockTime = Annotated[time, BeforeValidator(_clock_time, json_schema_input_type=
 _HOST = re.compile(r"[^\s/\x00:]+|[^\s/\x00:]*(:[^\s/\x00:]*){2,}")
 
 
-def _host(value: str) -> str:
-    """What a resolver can be asked for: an empty or overlong label ends a thread that asks."""
+def host(value: str) -> str:
+    """What a resolver can be asked for (an empty or overlong label ends a thread that asks); raises ValueError."""
     try:
         value.encode("idna")
         fits = _HOST.fullmatch(value) is not None
@@ -59,7 +59,7 @@ def _host(value: str) -> str:
     return value
 
 
-Host = Annotated[str, AfterValidator(_host)]
+Host = Annotated[str, AfterValidator(host)]
 
 
 class Tcp(Section):
