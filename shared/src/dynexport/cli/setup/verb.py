@@ -140,8 +140,8 @@ def _tell(path: Path) -> None:
     for sentence in summary(site):
         typer.echo(sentence)
     _make_users(path, site)
-    if "csip" in site.sources:
-        typer.echo("No service of this version hears the distributor yet: its fallback counts all the time.")
+    if "csip" in site.sources and site.csip is None:
+        typer.echo("Without a `csip` section (docs/config.md) nobody hears the distributor: its fallback counts.")
     typer.echo(
         "next: `dynexport up`, then `dynexport doctor`; when everything looks right `dynexport enable`"
     )
