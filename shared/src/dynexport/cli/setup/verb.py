@@ -141,7 +141,9 @@ def _tell(path: Path) -> None:
         typer.echo(sentence)
     _make_users(path, site)
     if "csip" in site.sources and site.csip is None:
-        typer.echo("Without a `csip` section (docs/config.md) nobody hears the distributor: its fallback counts.")
+        typer.echo(
+            "Without a `csip` section (docs/config.md) nobody hears the distributor: its fallback counts."
+        )
     typer.echo(
         "next: `dynexport up`, then `dynexport doctor`; when everything looks right `dynexport enable`"
     )
