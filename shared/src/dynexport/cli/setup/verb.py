@@ -142,7 +142,7 @@ def _tell(path: Path) -> None:
     _make_users(path, site)
     if "csip" in site.sources and site.csip is None:
         typer.echo(
-            "Without a `csip` section (docs/config.md) nobody hears the distributor: its fallback counts."
+            "Without a `csip` section (docs/config.md) the distributor is not heard: its fallback counts all the time."
         )
     typer.echo(
         "next: `dynexport up`, then `dynexport doctor`; when everything looks right `dynexport enable`"
