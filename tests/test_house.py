@@ -64,11 +64,14 @@ def test_the_house_has_its_five_services() -> None:
 
 
 @each_service
-def test_a_service_imports_no_other_service(service: Path) -> None:
+def test_a_service_imports_no_other_service_and_its_tests_simulators_only(service: Path) -> None:
     others = PACKAGES - {service.name.replace("-", "_")}
+    simulators = {name for name in others if name.endswith("_simulator")}
     files = python_files(f"services/{service.name}/")
     assert files
-    assert {path: found for path in files if (found := imported_packages(path) & others)} == {}
+    for path in files:
+        forbidden = others - simulators if "tests" in path.parts else others
+        assert imported_packages(path) & forbidden == set(), path
 
 
 def test_shared_imports_no_service() -> None:

@@ -8,7 +8,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from utility import Pki, Program, Server, Utility, make_pki, stated, watts
 
 from csip_client.app import CsipClient
 from csip_client.registration import Standing
@@ -23,6 +22,9 @@ from dynexport.settings.models import Site
 from dynexport.testing.builders import meter_reading, site
 from dynexport.testing.context import codes
 from dynexport.testing.fakebus import FakeBus
+from utility_simulator.pki import Pki, make_pki
+from utility_simulator.server import Server
+from utility_simulator.tree import Program, Utility, stated, watts
 
 FALLBACK = {"csip": {"kind": "obligation", "fallback": {"export_limit_w": 1500.0}}}
 
@@ -43,7 +45,7 @@ class House:
             key=str(pki.file("client.key")),
             ca=str(pki.ca),
             pen=28547,
-            **csip,  # type: ignore[arg-type]
+            **csip,
         )
         here = {
             "name": "Test",

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from bench.stack import CLOCK, CONTROL, Stack, stack
 from ruamel.yaml import YAML
-from utility import Pki, Program, Server, Utility, make_pki, stated, watts
+
+from utility_simulator.pki import Pki, make_pki
+from utility_simulator.server import Server
+from utility_simulator.tree import Program, Utility, stated, watts
 
 pytestmark = pytest.mark.integration
 

@@ -6,7 +6,8 @@ import hashlib
 
 import pytest
 
-from csip_client.identity import lfdi, mrid, pin, pin_is_valid, sfdi
+from csip_client.mrid import mrid
+from dynexport.identity import lfdi, pin, pin_is_valid, sfdi
 
 
 def test_the_lfdi_is_the_first_20_bytes_of_the_certificates_fingerprint() -> None:

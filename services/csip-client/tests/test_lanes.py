@@ -9,7 +9,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from utility import Pki, Program, Request, Server, Utility, make_pki, stated, watts
 
 from csip_client import news
 from csip_client.adapters.http import HttpSession
@@ -17,13 +16,16 @@ from csip_client.adapters.store import Store
 from csip_client.adapters.tls import context
 from csip_client.core import Lanes, Wanted
 from csip_client.der_status import DerStatus
-from csip_client.identity import sfdi
 from csip_client.model import Mode
 from csip_client.obey import Obedience, Policy
 from csip_client.registration import Identity, Standing
 from csip_client.reports import Facts
 from csip_client.telemetry import Role, Series
 from csip_client.wire import write
+from dynexport.identity import sfdi
+from utility_simulator.pki import Pki, make_pki
+from utility_simulator.server import Server
+from utility_simulator.tree import Program, Request, Utility, stated, watts
 
 START = 1_800_000_000.0
 FACTS = Facts(write.Ratings(10_000), write.Ratings(10_000), write.Modes(0xC, 5), 4, 27, DerStatus(7, 2))

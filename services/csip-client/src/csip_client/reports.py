@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from csip_client import news
 from csip_client.der_status import DerStatus
 from csip_client.fetch import MOVED_OR_GONE, Failure, Fetcher, Refused
-from csip_client.identity import mrid
+from csip_client.mrid import mrid
 from csip_client.outbox import Outbox
 from csip_client.pace import Pace
 from csip_client.telemetry import Reading, Role, Series, Telemetry

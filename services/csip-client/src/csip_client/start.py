@@ -13,9 +13,9 @@ from csip_client.adapters.store import Store, StoreError
 from csip_client.adapters.tls import CIPHERS, TlsError, context
 from csip_client.app import CsipClient
 from csip_client.core import Lanes, Wanted
-from csip_client.identity import lfdi, sfdi
 from csip_client.obey import Obedience, Policy
 from csip_client.registration import Identity
+from dynexport.identity import lfdi, sfdi
 from dynexport.messages import WATT_LIMITS
 from dynexport.service import BAD_CONFIGURATION, Context
 from dynexport.settings.csip import CsipSection

@@ -1,88 +1,17 @@
-"""A utility server in the test's own process: mutual TLS on loopback, the test's clock, addresses drawn at random.
+"""The server's resources, its programs and controls, and every request that came; no sockets.
 
-It keeps every request and misbehaves on command.
+`now` is the server's own clock, so that tests let hours pass in a moment.
 """
 
 from __future__ import annotations
 
 import random
-import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
-
-from csip_client.adapters.tls import CIPHERS
-from csip_client.identity import lfdi
-from csip_client.wire.document import V1_2, Version, document
-
-DER_LINKS = (("DERCapabilityLink", "dercap"), ("DERSettingsLink", "derg"), ("DERStatusLink", "ders"))
-
-
-@dataclass(slots=True)
-class Pki:
-    """A root, the server's certificate and the client's, as files."""
-
-    folder: Path
-    lfdi: str = ""
-
-    @property
-    def ca(self) -> Path:
-        return self.folder / "ca.pem"
-
-    def file(self, name: str) -> Path:
-        return self.folder / name
-
-
-def make_pki(folder: Path) -> Pki:
-    """P-256 throughout; the client's certificate with its chain."""
-    root_key = ec.generate_private_key(ec.SECP256R1())
-    root = _certificate("Test root", root_key, None, root_key, authority=True)
-    pki = Pki(folder)
-    pki.ca.write_bytes(root.public_bytes(Encoding.PEM))
-    for name in ("server", "client"):
-        key = ec.generate_private_key(ec.SECP256R1())
-        made = _certificate(name, key, root, root_key, authority=False)
-        pki.file(f"{name}.pem").write_bytes(made.public_bytes(Encoding.PEM) + root.public_bytes(Encoding.PEM))
-        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        pki.file(f"{name}.key").write_bytes(private)
-        if name == "client":
-            pki.lfdi = lfdi(made.public_bytes(Encoding.DER))
-    return pki
-
-
-def _certificate(
-    name: str,
-    key: ec.EllipticCurvePrivateKey,
-    issuer: x509.Certificate | None,
-    issuer_key: ec.EllipticCurvePrivateKey,
-    *,
-    authority: bool,
-) -> x509.Certificate:
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now().astimezone()
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer.subject if issuer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=365))
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        .add_extension(names, critical=False)
-        .sign(issuer_key, hashes.SHA256())
-    )
+from utility_simulator.document import V1_2, Version, document
+from utility_simulator.names import Names
 
 
 @dataclass(slots=True)
@@ -124,8 +53,8 @@ class Utility:
         self.may_register = True
         self.lfdi = ""
         self.requests: list[Request] = []
-        self.failing: Callable[[Request], tuple[int, dict[str, str]] | None] = lambda request: None
-        self.names = _Names(random.Random(seed))
+        self.failing: Callable[[Request], tuple[int, dict[str, str]] | None] = lambda _: None
+        self.names = Names(random.Random(seed))
         self.stored: dict[str, list[bytes]] = {}
         self.mirrors: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -262,7 +191,7 @@ class Utility:
         given = dict(attributes or {})
         if rate is not None and self.registered:
             given["pollRate"] = str(self.rates[rate])
-        return document(name, self.version, inside, attributes=given)
+        return document(name, self.version, inside, given)
 
     def control(
         self,
@@ -295,72 +224,3 @@ def stated(base: str, grad: int | None = None) -> str:
     """The inside of a DefaultDERControl."""
     rate = "" if grad is None else f"<setGradW>{grad}</setGradW>"
     return f"<DERControlBase>{base}</DERControlBase>{rate}"
-
-
-class _Names:
-    """Our name of a resource -> an address that says nothing, some of them whole."""
-
-    def __init__(self, rng: random.Random) -> None:
-        self._rng = rng
-        self._paths: dict[str, str] = {"dcap": "/dcap"}
-        self.origin = ""
-
-    def __getitem__(self, name: str) -> str:
-        if name not in self._paths:
-            self._paths[name] = f"/{self._rng.choice('abcdef')}/{self._rng.getrandbits(40):x}"
-        path = self._paths[name]
-        return self.origin + path if self._rng.random() < 0.3 else path
-
-    def of(self, path: str) -> str | None:
-        return next((name for name, known in self._paths.items() if known == path), None)
-
-    def move(self, name: str) -> None:
-        """From now on it stands elsewhere."""
-        self._paths.pop(name, None)
-
-
-class Server(ThreadingHTTPServer):
-    """Serves a Utility on loopback with mutual TLS; leave the `with` block to end it."""
-
-    daemon_threads = True
-
-    def __init__(self, utility: Utility, pki: Pki) -> None:
-        utility.lfdi = pki.lfdi
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = 65536  # one packet an answer
-
-            def do_GET(self) -> None:
-                where = urlsplit(self.path)
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                media = self.headers.get("Content-Type") or self.headers.get("Accept") or ""
-                asked = Request(utility.now(), self.command, where.path, parse_qs(where.query), body, media)
-                status, headers, answer = utility.handle(asked)
-                self.send_response(status)
-                for key, value in headers.items():
-                    self.send_header(key, value)
-                self.send_header("Content-Type", utility.version.media_type)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            do_POST = do_PUT = do_GET
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Requests are kept, not printed."""
-
-        super().__init__(("127.0.0.1", 0), Handler)
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls.minimum_version = tls.maximum_version = ssl.TLSVersion.TLSv1_2
-        tls.set_ciphers(CIPHERS)
-        tls.load_cert_chain(pki.file("server.pem"), pki.file("server.key"))
-        tls.load_verify_locations(pki.ca)
-        tls.verify_mode = ssl.CERT_REQUIRED
-        self.socket = tls.wrap_socket(self.socket, server_side=True)
-        self.address = f"https://localhost:{self.server_address[1]}"
-        utility.names.origin = self.address
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A connection that breaks is the test's business."""

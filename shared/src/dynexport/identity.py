@@ -1,7 +1,4 @@
-"""Who we are to the server: LFDI, SFDI, PIN and the mRIDs that we make. Pure.
-
-IEEE 2030.5 6.3.4 (LFDI), 6.3.3 (SFDI); CSIP-AUS: an mRID ends in the PEN in decimal.
-"""
+"""Who a device is to a utility server: LFDI, SFDI and PIN. Pure; IEEE 2030.5 6.3.4 (LFDI), 6.3.3 (SFDI)."""
 
 from __future__ import annotations
 
@@ -31,12 +28,6 @@ def pin(digits: int) -> int:
 def pin_is_valid(number: int) -> bool:
     """Whether a PIN's check digit fits."""
     return 0 <= number <= 999999 and pin(number // 10) == number
-
-
-def mrid(pen: int, *parts: object) -> str:
-    """24 hex digits of a hash over `parts`, stable through restarts, then the PEN as eight decimal digits."""
-    text = "\n".join(str(part) for part in parts)
-    return hashlib.sha256(text.encode()).hexdigest()[:24].upper() + f"{pen:08d}"
 
 
 def _digit_sum(number: int) -> int:

@@ -1,0 +1,1 @@
+"""A utility server for the demo and the tests: CSIP-AUS over mutual TLS, told what to do and how to fail."""
