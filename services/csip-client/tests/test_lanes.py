@@ -334,9 +334,8 @@ def test_a_control_that_cannot_be_read_holds_the_fallback_and_lets_the_others_in
     program.controls["A"] = site.utility.control("AA", now, 500, watts("opModNewLimW", 5))
     site.run(70.0)
     assert site.watts() == {"export_limit_w": 1500.0}
-    program.controls["A"] = (
-        program.controls["A"].replace("<start>", "<begin>").replace("</start>", "</begin>")
-    )
+    text = site.utility.control("AA", now, 500, watts("opModNewLimW", 5)).xml(now)
+    program.controls["A"] = text.replace("<start>", "<begin>").replace("</start>", "</begin>")
     program.controls["B"] = site.utility.control("BB", now, 500, watts("opModExpLimW", 700))
     site.run(70.0)
     assert site.watts() == {"export_limit_w": 700.0}

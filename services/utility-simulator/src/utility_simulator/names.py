@@ -11,6 +11,7 @@ class Names:
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self._paths: dict[str, str] = {"dcap": "/dcap"}
+        self._aliases: dict[str, str] = {}
         self.origin = ""
 
     def __getitem__(self, name: str) -> str:
@@ -21,7 +22,12 @@ class Names:
 
     def of(self, path: str) -> str | None:
         """Our name of what stands at `path`."""
-        return next((name for name, known in self._paths.items() if known == path), None)
+        found = next((name for name, known in self._paths.items() if known == path), None)
+        return found or self._aliases.get(path)
+
+    def alias(self, path: str, name: str) -> None:
+        """Serve a resource at another path, too."""
+        self._aliases[path] = name
 
     def move(self, name: str) -> None:
         """From now on it stands elsewhere."""

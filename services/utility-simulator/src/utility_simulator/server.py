@@ -29,7 +29,15 @@ class Server(ThreadingHTTPServer):
                 where = urlsplit(self.path)
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 media = self.headers.get("Content-Type") or self.headers.get("Accept") or ""
-                asked = Request(utility.now(), self.command, where.path, parse_qs(where.query), body, media)
+                asked = Request(
+                    utility.now(),
+                    self.command,
+                    where.path,
+                    parse_qs(where.query),
+                    body,
+                    media,
+                    utility.names.of(where.path),
+                )
                 status, headers, answer = utility.handle(asked)
                 self.send_response(status)
                 for key, value in headers.items():
