@@ -39,7 +39,7 @@ class Utility:
     """Everything that the server knows; set its attributes at will, between requests.
 
     `programs` are listed per function set assignment. `well_known` None answers 404. `failing` may answer a request
-    in our stead, and `seen` is told of each one after it was answered.
+    in our stead; `arriving` is told of each one before it is answered, `seen` afterwards.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Utility:
         self.well_known: dict[str, list[str]] | None = None
         self.requests: list[Request] = []
         self.failing: Callable[[Request], tuple[int, dict[str, str]] | None] = lambda _: None
+        self.arriving: Callable[[Request], None] = lambda _: None
         self.seen: Callable[[Request], None] = lambda _: None
         self.names = Names(random.Random(seed))
         self.stored: dict[str, list[bytes]] = {}
@@ -97,6 +98,7 @@ class Utility:
         """Answer one request."""
         with self._lock:
             self.requests.append(request)
+            self.arriving(request)
             failed = self.failing(request)
             answer = self._answer(request) if failed is None else (failed[0], failed[1], b"")
             self.seen(request)
