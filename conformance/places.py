@@ -9,7 +9,6 @@ from utility_simulator.controls import Program
 from utility_simulator.tree import Request, Utility
 
 FIXED = {
-    "/dcap": "dcap",
     "/tm": "tm",
     "/edev": "edev",
     "/edev/1/rg": "rg",

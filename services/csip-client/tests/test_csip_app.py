@@ -141,6 +141,26 @@ def test_a_ramp_is_stated_every_second_with_a_short_ttl(house: House) -> None:
     assert all((each.ttl_s or 99.0) <= 7.0 for each in ramp if each.export_limit_w in steps)
 
 
+def test_no_statement_lapses_while_it_stands_not_even_on_the_way_back_from_a_disconnection(
+    house: House,
+) -> None:
+    house.turn(30.0)
+    now = int(house.utility.now())
+    off = house.utility.control("AA", now, 90, "<opModConnect>false</opModConnect>")
+    house.utility.programs[0][0].controls["A"] = off
+    house.turn(60.0)
+    generation_w = []
+    for _ in range(150):
+        house.turn(1.0)
+        said = house.limit
+        assert said is not None
+        assert said.issued_at is not None
+        assert said.ttl_s is not None
+        assert (house.clock.now() - said.issued_at).total_seconds() < said.ttl_s
+        generation_w.append(said.generation_limit_w)
+    assert generation_w.count(0.0) >= 59
+
+
 def test_another_pin_takes_the_statement_back_at_once(pki: Pki, tmp_path: Path) -> None:
     house = House(pki, tmp_path, pin=111115)
     house.utility.pin = 111115
