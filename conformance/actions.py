@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from utility_simulator.controls import Program, stated, watts
-from utility_simulator.document import V1_3
-from utility_simulator.tree import Utility
-
-from dynexport.identity import pin
 from conformance.judge import Judge
 from conformance.places import Places
 from conformance.resolve import resolve, seconds
+from dynexport.identity import pin
+from utility_simulator.controls import Program, stated, watts
+from utility_simulator.document import V1_3
+from utility_simulator.tree import Utility
 
 LIMITS = ("opModImpLimW", "opModExpLimW", "opModGenLimW", "opModLoadLimW", "opModStorageTargetW")
 SWITCHES = ("opModConnect", "opModEnergize")

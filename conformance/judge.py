@@ -8,9 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
-
-from utility_simulator.tree import Utility
 
 from conformance.bodies import (
     DER_ROLE,
@@ -27,6 +26,7 @@ from conformance.bodies import (
 )
 from conformance.places import Places
 from conformance.resolve import Missing, resolve
+from utility_simulator.tree import Utility
 
 READINGS = {
     "readings-site-active-power": (SITE_ROLE, WATTS),
@@ -57,7 +57,9 @@ class Judge:
         found: list[str] = []
         for check in checks or []:
             try:
-                found += [f"{check.type}: {each}" for each in self._faults(check.type, check.parameters or {})]
+                found += [
+                    f"{check.type}: {each}" for each in self._faults(check.type, check.parameters or {})
+                ]
             except Missing as error:
                 found.append(f"{check.type}: {error}")
         return found
@@ -148,7 +150,9 @@ class Judge:
             looked_at = values[-1:] if wanted.get("latest_reading_only") else values
             if wanted.get("latest_reading_only") and not values:
                 yield "no reading yet"
-            yield from (f"{value} W is outside {least}..{most}" for value in looked_at if not least <= value <= most)
+            yield from (
+                f"{value} W is outside {least}..{most}" for value in looked_at if not least <= value <= most
+            )
 
     def _responses(self, wanted: dict[str, Any]) -> Iterator[str]:
         answers = self.utility.answers()
@@ -174,7 +178,7 @@ class Judge:
                 and request.query.get("s", ["0"])[0] == "0"
             )
             edges = [max(self.began(), times[0] if times else 0.0), *times, self.utility.now()]
-            gaps = [later - earlier for earlier, later in zip(edges, edges[1:], strict=False)]
+            gaps = [later - earlier for earlier, later in pairwise(edges)]
             if not times or max(gaps) > period + 1.0:
                 yield f"{endpoint}: {max(gaps):.0f} s without a poll, {period} s are wanted"
             for start in times:

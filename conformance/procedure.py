@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import xmlschema
-from utility_simulator.document import Version
-from utility_simulator.pki import Pki
-from utility_simulator.tree import Request
 
-from dynexport.identity import pin
 from conformance.actions import Server, announce_1_3
 from conformance.judge import Judge
 from conformance.places import Places
 from conformance.resolve import resolve
 from conformance.rig import PIN, Rig
 from conformance.scenes import Scene
+from dynexport.identity import pin
+from utility_simulator.document import Version
+from utility_simulator.pki import Pki
+from utility_simulator.tree import Request
 
+OPERATOR_S = 60.0  # until a person goes on, where the scene says nothing else
 READY_WITHIN_S = 900.0
 IN_BAND_PIN = 42424
 METHODS = {f"{method}-request-received": method for method in ("GET", "POST", "PUT", "DELETE")}
@@ -46,14 +48,25 @@ class Run:
 
     def prepare(self, pki: Pki, folder: Path, seed: int) -> None:
         """The rig and the server's side of it."""
-        wanted_pin = PIN if self.scene.pin else None
-        self.rig = Rig(pki, folder, self.version, seed=seed, inverters=self.scene.inverters, pin=wanted_pin)
+        scene = self.scene
+        self.rig = Rig(
+            pki,
+            folder,
+            self.version,
+            seed=seed,
+            inverters=scene.inverters,
+            pin=PIN if scene.pin else None,
+            poll_s=scene.poll_s,
+        )
         utility = self.rig.utility
         places = Places(utility)
         judge = Judge(utility, places, lambda: self._began, pki.lfdi, unfinished=self._unfinished)
         self.server = Server(utility, places, judge, self._enable, self._remove, self._finish)
         utility.programs, utility.pin = [[]], pin(IN_BAND_PIN)
-        utility.arriving, utility.seen = partial(self._request, served=False), partial(self._request, served=True)
+        utility.arriving, utility.seen = (
+            partial(self._request, served=False),
+            partial(self._request, served=True),
+        )
 
     def run(self, longest_s: float) -> list[str]:
         """Everything that was wrong; empty is a pass."""
@@ -84,7 +97,7 @@ class Run:
 
     def _start(self, before: Any) -> None:
         self._seen.clear()
-        self._began = self.rig.now
+        self._began = self._complete_since = self.rig.now
         self._enable([next(iter(self.definition.steps))])
         self.server.run(before.actions)
         self.rig.tick_s = self.scene.tick_s
@@ -95,14 +108,21 @@ class Run:
         for name in list(self._active):
             event = self.definition.steps[name].event
             waited = self.rig.now - self._active.get(name, self.rig.now)
-            if event.type == "wait" and waited >= event.parameters["duration_seconds"]:
-                self._fire(name)
-            elif event.type == "proceed" and waited >= (self.scene.proceed_s or {}).get(name, 60.0):
+            if waited >= self._lasts_s(name, event):
                 self._fire(name)
         if self._unfinished():
             self._complete_since = self.rig.now
         elif self.rig.now - self._complete_since >= self.scene.settles_s:
             self._finished = True
+
+    def _lasts_s(self, name: str, event: Any) -> float:
+        """How long a step waits; one that listens for requests waits for ever."""
+        match event.type:
+            case "wait":
+                return float(event.parameters["duration_seconds"])
+            case "proceed":
+                return (self.scene.proceed_s or {}).get(name, OPERATOR_S)
+        return math.inf
 
     def _operate(self) -> None:
         """The operator's hands and the bystander's eyes, each once."""
@@ -126,6 +146,8 @@ class Run:
         """A request came, or was answered: the first active step that it fits fires."""
         if request.method != "GET" and not served:
             self._validate(request)
+        if self.scene.silent in self._active and not served:
+            self.faults.append(f"{request.method} {request.name} during {self.scene.silent}")
         for name in list(self._active):
             event = self.definition.steps[name].event
             if METHODS.get(event.type) != request.method:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cactus_test_definitions import variable_expressions as v
-from utility_simulator.tree import Utility
 
 from conformance.bodies import flat, number
+from utility_simulator.tree import Utility
 
 OPERATIONS = {
     v.OperationType.ADD: operator.add,

@@ -10,14 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.loop import Loop
+
 from csip_client.app import CsipClient
 from csip_client.start import build
-from limit_engine.control import Bounds
-from utility_simulator.document import V1_3, Version
-from utility_simulator.pki import Pki
-from utility_simulator.server import Server
-from utility_simulator.tree import Utility
-
 from dynexport import messages as m
 from dynexport import topics
 from dynexport.clock import FakeClock
@@ -26,6 +21,11 @@ from dynexport.settings.csip import CsipSection
 from dynexport.testing.builders import inverter_reading, meter_reading, site
 from dynexport.testing.fakebus import FakeBus
 from dynexport.testing.plant import InverterModel, MeterModel
+from limit_engine.control import Bounds
+from utility_simulator.document import V1_3, Version
+from utility_simulator.pki import Pki
+from utility_simulator.server import Server
+from utility_simulator.tree import Utility
 
 RATED_W = 10_000.0
 FALLBACK_W = 1500.0
@@ -38,18 +38,29 @@ class Rig:
     """`tick_s` is the longest that one step lasts; `power` says which inverters have supply."""
 
     def __init__(
-        self, pki: Pki, folder: Path, version: Version, *, seed: int, inverters: int = 1, pin: int | None = None
+        self,
+        pki: Pki,
+        folder: Path,
+        version: Version,
+        *,
+        seed: int,
+        inverters: int = 1,
+        pin: int | None = None,
+        poll_s: float = 0.2,
     ) -> None:
         self.clock = FakeClock(datetime(2026, 1, 15, 2, 0, tzinfo=UTC))
         self.utility = Utility(lambda: self.clock.now().timestamp(), version=version, seed=seed)
         self.utility.lists_ended = False
         self.server = Server(self.utility, pki)
         self.names = [f"roof{number}" for number in range(inverters)]
-        self.rated = {name: RATED_W / inverters for name in self.names}
+        self.rated = dict.fromkeys(self.names, RATED_W / inverters)
         self.power = dict.fromkeys(self.names, True)
         self.tick_s = 1.0
         self.loop = Loop(
-            [InverterModel(rated_w=self.rated[name]) for name in self.names], MeterModel(), load_w=0.0
+            [InverterModel(rated_w=self.rated[name]) for name in self.names],
+            MeterModel(),
+            load_w=0.0,
+            poll_s=poll_s,
         )
         self._site = site(
             site={

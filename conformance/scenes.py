@@ -42,6 +42,8 @@ class Scene:
     pin: bool = False
     load: float = 0.0
     tick_s: float = 1.0
+    poll_s: float = 0.2  # how often the site's own loop reads its meter
+    silent: str = ""  # no request may come while this step is active
     settles_s: float = 120.0  # from the last step to the judgement: a person ends the test
 
 
@@ -90,7 +92,7 @@ FIVE_CONTROLS_S = 660.0  # five of two minutes each, and a poll
 
 SCENES: dict[str, Scene] = {
     "ALL-01": Scene(pin=True),
-    "ALL-03-REJ": Scene(pin=True),
+    "ALL-03-REJ": Scene(pin=True, silent="WAIT-TEST-END"),
     "ALL-04": Scene(pin=True),
     "ALL-06": Scene(load=0.25),
     "ALL-07": Scene(
@@ -111,13 +113,19 @@ SCENES: dict[str, Scene] = {
         )
     ),
     "ALL-25": Scene(sights=(Sight("WAIT-CONTROL-1-FINISH", 115.0, 0.3),)),
-    "ALL-25-EXT": Scene(tick_s=5.0),
+    "ALL-25-EXT": Scene(tick_s=20.0, poll_s=5.0),
     "ALL-26": Scene(
-        sights=(Sight("PUT-DERSTATUS-REENERGIZE", 50.0, 0.0, "generation"), Sight("PROCEED-OBSERVE-DER", 10.0, 0.0)),
+        sights=(
+            Sight("PUT-DERSTATUS-REENERGIZE", 50.0, 0.0, "generation"),
+            Sight("PROCEED-OBSERVE-DER", 10.0, 0.0),
+        ),
         proceed_s={"PROCEED-OBSERVE-DER": 200.0},
     ),
     "ALL-27": Scene(
-        sights=(Sight("PUT-DERSTATUS-CONNECT", 50.0, 0.0, "generation"), Sight("PROCEED-OBSERVE-DER", 10.0, 0.0)),
+        sights=(
+            Sight("PUT-DERSTATUS-CONNECT", 50.0, 0.0, "generation"),
+            Sight("PROCEED-OBSERVE-DER", 10.0, 0.0),
+        ),
         proceed_s={"PROCEED-OBSERVE-DER": 200.0},
     ),
     "ALL-28": Scene(
@@ -183,10 +191,15 @@ SCENES: dict[str, Scene] = {
             ("WAIT-TEST-END", 240.0): load(0.1),
             ("WAIT-TEST-END", 360.0): load(0.0),
         },
-        sights=tuple(Sight("WAIT-TEST-END", seconds, 0.2) for seconds in (135.0, 235.0, 255.0, 355.0, 375.0, 460.0)),
+        sights=tuple(
+            Sight("WAIT-TEST-END", seconds, 0.2) for seconds in (135.0, 235.0, 255.0, 355.0, 375.0, 460.0)
+        ),
     ),
     "MUL-01": Scene(
-        hands={("PUT-DERSTATUS-FIRST-DISCONNECT", 5.0): off(0), ("PUT-DERSTATUS-FULL-DISCONNECT", 5.0): off()},
+        hands={
+            ("PUT-DERSTATUS-FIRST-DISCONNECT", 5.0): off(0),
+            ("PUT-DERSTATUS-FULL-DISCONNECT", 5.0): off(),
+        },
         inverters=3,
     ),
     "MUL-02": Scene(load=0.1, inverters=2, sights=(Sight("WAIT-TEST-END", 230.0, 0.0),)),
