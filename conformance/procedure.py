@@ -17,8 +17,8 @@ from conformance.resolve import resolve
 from conformance.rig import PIN, Rig
 from conformance.scenes import Scene
 from dynexport.identity import pin
+from dynexport.testing.pki import Pki
 from utility_simulator.document import Version
-from utility_simulator.pki import Pki
 from utility_simulator.tree import Request
 
 OPERATOR_S = 60.0  # until a person goes on, where the scene says nothing else

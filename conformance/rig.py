@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.loop import Loop
 
 from csip_client.app import CsipClient
-from csip_client.start import build
+from csip_client.start import client
 from dynexport import messages as m
 from dynexport import topics
 from dynexport.clock import FakeClock
@@ -20,10 +20,10 @@ from dynexport.service import Context
 from dynexport.settings.csip import CsipSection
 from dynexport.testing.builders import inverter_reading, meter_reading, site
 from dynexport.testing.fakebus import FakeBus
+from dynexport.testing.pki import Pki
 from dynexport.testing.plant import InverterModel, MeterModel
 from limit_engine.control import Bounds
 from utility_simulator.document import V1_3, Version
-from utility_simulator.pki import Pki
 from utility_simulator.server import Server
 from utility_simulator.tree import Utility
 
@@ -62,6 +62,16 @@ class Rig:
             load_w=0.0,
             poll_s=poll_s,
         )
+        self._csip = CsipSection(
+            server=self.server.address,
+            version="auto" if version is V1_3 else "1.2",
+            cert=str(pki.file("client.pem")),
+            key=str(pki.file("client.key")),
+            ca=str(pki.ca),
+            pen=PEN,
+            pin=pin,
+            nmi=NMI,
+        )
         self._site = site(
             site={
                 "name": "Conformance",
@@ -80,16 +90,7 @@ class Rig:
                 }
                 for index, name in enumerate(self.names)
             ],
-            csip=CsipSection(
-                server=self.server.address,
-                version="auto" if version is V1_3 else "1.2",
-                cert=str(pki.file("client.pem")),
-                key=str(pki.file("client.key")),
-                ca=str(pki.ca),
-                pen=PEN,
-                pin=pin,
-                nmi=NMI,
-            ),
+            csip=self._csip,
         )
         self.client: CsipClient | None = None
 
@@ -122,7 +123,7 @@ class Rig:
         if self.client is not None:
             self.client.store.close()
         self.bus = FakeBus(self.clock)
-        self.client = build(Context("csip-client", self._site, self.bus, self.clock))
+        self.client = client(Context("csip-client", self._site, self.bus, self.clock), self._csip)
         self._capability_in = 0.0
 
     def sun(self, available_w: float) -> None:
@@ -193,7 +194,6 @@ class Rig:
 
     def end(self) -> None:
         """Close the server and the store."""
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.close()
         if self.client is not None:
             self.client.store.close()

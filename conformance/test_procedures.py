@@ -13,8 +13,8 @@ from conformance.page import definitions
 from conformance.procedure import Run
 from conformance.scenes import SCENES, USUAL
 from conformance.verdicts import excused, versions
+from dynexport.testing.pki import Pki, make_pki
 from utility_simulator.document import Version
-from utility_simulator.pki import Pki, make_pki
 
 CASES = [
     pytest.param(name, version, id=f"{name}-v{version.name}")

@@ -11,7 +11,7 @@ import pytest
 
 from csip_client.app import CsipClient
 from csip_client.registration import Standing
-from csip_client.start import build
+from csip_client.start import client
 from dynexport import messages as m
 from dynexport import topics
 from dynexport.clock import FakeClock
@@ -22,7 +22,7 @@ from dynexport.settings.models import Site
 from dynexport.testing.builders import meter_reading, site
 from dynexport.testing.context import codes
 from dynexport.testing.fakebus import FakeBus
-from utility_simulator.pki import Pki, make_pki
+from dynexport.testing.pki import Pki, make_pki
 from utility_simulator.server import Server
 from utility_simulator.tree import Program, Utility, stated, watts
 
@@ -59,7 +59,9 @@ class House:
     def boot(self, site_now: Site | None = None) -> None:
         """Start the service anew on what it stored; its lanes are run by `turn`."""
         self.bus = FakeBus(self.clock)
-        self.client: CsipClient = build(Context("csip-client", site_now or self.site, self.bus, self.clock))
+        self.client: CsipClient = client(
+            Context("csip-client", site_now or self.site, self.bus, self.clock), self.site.csip
+        )
 
     def turn(self, seconds: float) -> None:
         lanes = self.client.lanes
@@ -82,8 +84,7 @@ class House:
         return found
 
     def end(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.close()
         self.client.store.close()
 
 

@@ -9,7 +9,7 @@ import pytest
 from bench.stack import CLOCK, CONTROL, Stack, stack
 from ruamel.yaml import YAML
 
-from utility_simulator.pki import Pki, make_pki
+from dynexport.testing.pki import Pki, make_pki
 from utility_simulator.server import Server
 from utility_simulator.tree import Program, Utility, stated, watts
 
@@ -58,8 +58,7 @@ def utility(tmp_path: Path) -> Iterator[tuple[Utility, Server, Pki]]:
     made.programs = [[Program(1, default=stated(watts("opModExpLimW", DEFAULT_W)))]]
     server = Server(made, pki)
     yield made, server, pki
-    server.shutdown()
-    server.server_close()
+    server.close()
 
 
 def test_a_control_of_the_utility_is_obeyed_at_the_meter_and_answered(

@@ -23,7 +23,7 @@ from csip_client.reports import Facts
 from csip_client.telemetry import Role, Series
 from csip_client.wire import write
 from dynexport.identity import sfdi
-from utility_simulator.pki import Pki, make_pki
+from dynexport.testing.pki import Pki, make_pki
 from utility_simulator.server import Server
 from utility_simulator.tree import Program, Request, Utility, stated, watts
 
@@ -109,8 +109,7 @@ class Site:
         ]
 
     def end(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.close()
         self.store.close()
 
 
