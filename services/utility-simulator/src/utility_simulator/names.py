@@ -8,8 +8,9 @@ import random
 class Names:
     """Our name of a resource -> an address that says nothing, some of them whole."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, whole: float = 0.3) -> None:
         self._rng = rng
+        self._whole = whole
         self._paths: dict[str, str] = {"dcap": "/dcap"}
         self.origin = ""
 
@@ -17,7 +18,7 @@ class Names:
         if name not in self._paths:
             self._paths[name] = f"/{self._rng.choice('abcdef')}/{self._rng.getrandbits(40):x}"
         path = self._paths[name]
-        return self.origin + path if self._rng.random() < 0.3 else path
+        return self.origin + path if self._rng.random() < self._whole else path
 
     def of(self, path: str) -> str | None:
         """Our name of what stands at `path`."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from utility_simulator.document import V1_2, Version, document
 from utility_simulator.names import Names
+from utility_simulator.style import PLAIN, Style
 
 
 @dataclass(slots=True)
@@ -39,11 +40,11 @@ class Utility:
     """Resources by path; `now` is the server's own clock, seconds."""
 
     def __init__(
-        self, now: Callable[[], float], *, version: Version = V1_2, seed: int = 1, page: int = 10
+        self, now: Callable[[], float], *, version: Version = V1_2, seed: int = 1, style: Style = PLAIN
     ) -> None:
         self.now = now
         self.version = version
-        self.page = page
+        self.style = style
         self.programs: list[list[Program]] = [[]]  # per function set assignment
         self.rates = dict.fromkeys(("dcap", "tm", "edev", "fsa", "der", "derp", "mup", "rg"), 60)
         self.post_rate = 60
@@ -54,7 +55,7 @@ class Utility:
         self.lfdi = ""
         self.requests: list[Request] = []
         self.failing: Callable[[Request], tuple[int, dict[str, str]] | None] = lambda _: None
-        self.names = Names(random.Random(seed))
+        self.names = Names(random.Random(seed), style.whole)
         self.stored: dict[str, list[bytes]] = {}
         self.mirrors: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -88,7 +89,8 @@ class Utility:
             return 404, {}, b""
         if request.method == "GET":
             body = self._get(name, request)
-            return (404, {}, b"") if body is None else (200, {}, body)
+            nothing = 204 if self.style.empty and name.startswith("dderc:") else 404
+            return (nothing, {}, b"") if body is None else (200, {}, body)
         self.stored.setdefault(name.split(":")[0], []).append(request.body)
         if name == "edev":
             if not self.may_register:
@@ -184,7 +186,7 @@ class Utility:
 
     def _list(self, name: str, entries: list[str], rate: str | None, request: Request) -> bytes:
         start, most = int(request.query.get("s", ["0"])[0]), int(request.query.get("l", ["1"])[0])
-        page = entries[start : start + min(most, self.page)]
+        page = self.style.ordered(entries)[start : start + min(most, self.style.page)]
         attributes = {"all": str(len(entries)), "results": str(len(page))}
         return self._doc(name, "".join(page), rate, attributes)
 
@@ -192,9 +194,9 @@ class Utility:
         self, name: str, inside: str, rate: str | None, attributes: dict[str, str] | None = None
     ) -> bytes:
         given = dict(attributes or {})
-        if rate is not None and self.registered:
+        if rate is not None and self.registered and rate not in self.style.unrated:
             given["pollRate"] = str(self.rates[rate])
-        return document(name, self.version, inside, given)
+        return self.style.written(document(name, self.version, inside, given))
 
     def control(
         self,
