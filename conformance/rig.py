@@ -6,6 +6,7 @@ One clock drives all of them and jumps from second to second. The site is the co
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from dynexport.testing.plant import InverterModel, MeterModel
 from limit_engine.control import Bounds
 from utility_simulator.document import V1_3, Version
 from utility_simulator.server import Server
+from utility_simulator.style import drawn
 from utility_simulator.tree import Utility
 
 RATED_W = 10_000.0
@@ -49,7 +51,9 @@ class Rig:
         poll_s: float = 0.2,
     ) -> None:
         self.clock = FakeClock(datetime(2026, 1, 15, 2, 0, tzinfo=UTC))
-        self.utility = Utility(lambda: self.clock.now().timestamp(), version=version, seed=seed)
+        self.utility = Utility(
+            lambda: self.clock.now().timestamp(), version=version, seed=seed, style=drawn(random.Random(seed))
+        )
         self.utility.lists_ended = False
         self.server = Server(self.utility, pki)
         self.names = [f"roof{number}" for number in range(inverters)]

@@ -60,7 +60,7 @@ class House:
         """Start the service anew on what it stored; its lanes are run by `turn`."""
         self.bus = FakeBus(self.clock)
         self.client: CsipClient = client(
-            Context("csip-client", site_now or self.site, self.bus, self.clock), self.site.csip
+            Context("csip-client", site_now or self.site, self.bus, self.clock), (site_now or self.site).csip
         )
 
     def turn(self, seconds: float) -> None:
