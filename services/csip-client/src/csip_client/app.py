@@ -9,10 +9,10 @@ from csip_client import describe, news, voice
 from csip_client.adapters.store import Store
 from csip_client.core import Lanes
 from csip_client.der_status import InverterView, der_status
+from csip_client.facts import Facts
 from csip_client.lane import LaneThread
 from csip_client.obey import Now, Obedience
 from csip_client.registration import Identity, Standing
-from csip_client.reports import Facts
 from csip_client.telemetry import Series
 from dynexport import messages as m
 from dynexport import topics

@@ -13,10 +13,12 @@ from csip_client import news
 from csip_client.adapters.http import Http
 from csip_client.adapters.store import Store
 from csip_client.connect import resolve
+from csip_client.facts import Facts
 from csip_client.fetch import Failure, Fetcher
+from csip_client.layout import Layout
 from csip_client.outbox import Outbox
 from csip_client.registration import Identity, Standing
-from csip_client.reports import Facts, ReportLane
+from csip_client.reports import ReportLane
 from csip_client.walk import ControlLane
 from csip_client.wire.document import Version
 
@@ -126,8 +128,7 @@ class Lanes:
         self._report = ReportLane(
             fetch,
             Outbox(fetch, self._store, self._who.lfdi, self._tell),
-            self._who.lfdi,
-            self._wanted.pen,
+            Layout(self._wanted.pen, self._who.lfdi),
             tell=self._tell,
             server_now=self.server_now,
             random=self._random,

@@ -67,6 +67,7 @@ class Telemetry:
 
     buckets: dict[tuple[Series, int], Bucket] = field(default_factory=dict)
     waiting: list[Reading] = field(default_factory=list)
+    known: set[Series] = field(default_factory=set)
     dropped: int = 0
     _closed_upto: int = 0
 
@@ -74,6 +75,7 @@ class Telemetry:
         """A measurement at `now`, server's seconds; one for an interval that was closed already is ignored."""
         minute = int(now // MINUTE_S) * MINUTE_S
         if minute >= self._closed_upto:
+            self.known.add(series)
             self.buckets.setdefault((series, minute), Bucket()).add(value)
 
     def close(self, now: float, post_rate_s: int) -> None:
