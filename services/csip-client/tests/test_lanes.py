@@ -87,8 +87,8 @@ class Site:
     def _take(self) -> None:
         while not self.lanes.news.empty():
             match self.lanes.news.get():
-                case news.Walked(assignments):
-                    self.obedience.walked(assignments, int(self.lanes.server_now()))
+                case news.Walked(assignments, at):
+                    self.obedience.walked(assignments, int(at))
                 case news.Stands(standing, afresh):
                     if afresh:
                         self.obedience.forget()

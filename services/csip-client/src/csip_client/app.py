@@ -26,7 +26,7 @@ from dynexport.watchdog import STALLED
 TICK_S = 0.5
 LIMIT_EVERY_S, RAMP_EVERY_S, STATUS_EVERY_S, SAMPLE_EVERY_S = 10.0, 1.0, 60.0, 1.0
 FRESH_S = 5.0
-STUCK_S = 120.0
+STUCK_S = 600.0  # a walk of many slow answers, each of which ends by itself
 HELD_DOWN = 0.95
 DAYS_WARNED = 60.0
 HEARD = (topics.METER_READING, topics.INVERTER_READING, topics.INVERTER_CAPABILITY, topics.INVERTER_CONTROL)
@@ -134,8 +134,8 @@ class CsipClient:
             case news.Contact(error):
                 self.trouble = error
                 self._warn("contact", "csip_unreachable", f"utility server: {error}")
-            case news.Walked(assignments):
-                self.obedience.walked(assignments, int(self.lanes.server_now()))
+            case news.Walked(assignments, at):
+                self.obedience.walked(assignments, int(at))
             case news.Stands(standing, afresh):
                 if afresh:
                     self.obedience.forget()

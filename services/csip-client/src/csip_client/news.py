@@ -40,9 +40,10 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """The programs and controls that are listed for us now."""
+    """The programs and controls that are listed for us, as of `at`: server's seconds when they were asked for."""
 
     assignments: Assignments
+    at: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,44 +6,25 @@ Follows links only, and asks the device capability at the address that it was gi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from csip_client import news
-from csip_client.adapters.http import Unreachable
+from csip_client.agenda import DCAP, DEVICES, FSA, PROGRAMS, REGISTRATION, TIME, Agenda
+from csip_client.assigned import Assigned
+from csip_client.enrolment import Enrolment
 from csip_client.fetch import MOVED_OR_GONE, Failure, Fetcher, Refused
-from csip_client.model import Assignments
 from csip_client.pace import Pace
-from csip_client.programs import Content, Reader
-from csip_client.registration import Identity, Standing, ours, pin_fits, put_connection_point, register
+from csip_client.programs import Reader
+from csip_client.registration import Identity, Standing
 from csip_client.wire import resources as r
 from csip_client.wire.document import WireError
-from csip_client.wire.read import device_capability, function_set_assignments, poll_rate, time
+from csip_client.wire.read import device_capability, time
 
-DCAP, TIME, DEVICES, REGISTRATION, FSA, PROGRAMS = (
-    "dcap",
-    "time",
-    "devices",
-    "registration",
-    "fsa",
-    "programs:",
-)
 UNCOORDINATED = 7
 IDLE_S = 3600.0
 
 
-@dataclass(slots=True)
-class Tree:
-    """What has been read since the walk began; everything below a link that changed is forgotten with it."""
-
-    dcap: r.DeviceCapability | None = None
-    device: r.EndDevice | None = None
-    assignments: tuple[str, ...] = ()  # hrefs of program lists, one per function set assignment
-    listed: bool = False
-    contents: dict[str, list[Content]] = field(default_factory=dict)
-
-
 class ControlLane:
-    """`due` and `run` are called by one thread; `now` is the server's time as far as it is known, seconds."""
+    """`due` and `run` are called by one thread; `pace` is that of the device capability, which outlives us."""
 
     def __init__(
         self,
@@ -55,50 +36,37 @@ class ControlLane:
         tell: Callable[[news.News], None],
         wall: Callable[[], float],
         random: Callable[[], float],
+        pace: Pace,
     ) -> None:
         self.fetch = fetch
-        self.who = who
-        self.tree = Tree()
-        self.standing = Standing.UNKNOWN
-        self._dcap = dcap
+        self.lost = False  # the device capability is no longer where it was
+        self._address = dcap
         self._tell = tell
         self._wall = wall
-        self._random = random
         self._offset_s = 0.0
-        self.lost = False
-        self._anew = False
         self._failing = False
-        self._refused_to_register = False
-        self._point_put: str | None = None
-        self._reader = Reader(
-            fetch, who.lfdi, set_max_w, lambda text: tell(news.Odd("csip_unreadable", text))
-        )
-        self.paces: dict[str, Pace] = {DCAP: Pace(random)}
+        self._afresh = False
+        self._dcap: r.DeviceCapability | None = None
+        self._agenda = Agenda(random, pace)
+        self._enrolment = Enrolment(fetch, who, tell)
+        reader = Reader(fetch, who.lfdi, set_max_w, lambda text: tell(news.Odd("csip_unreadable", text)))
+        self._assigned = Assigned(fetch, reader)
 
     @property
     def halted(self) -> bool:
         """Whether the PIN forbids every request until a restart."""
-        return self.standing is Standing.PIN_MISMATCH
+        return self._enrolment.standing is Standing.PIN_MISMATCH
 
     def due(self, mono: float) -> float:
         """Seconds until something is to be asked; 0 or less is now."""
-        if self.halted:
-            return IDLE_S
-        return min(pace.due for pace in self.paces.values()) - mono
+        return IDLE_S if self.halted else self._agenda.due(mono)
 
     def run(self, mono: float) -> None:
-        """Ask the resource that is due; programs go first, because a control may live for a minute only."""
+        """Ask the resource that is due."""
         if self.halted:
             return
-        name = min(
-            self.paces,
-            key=lambda each: (
-                self.paces[each].due > mono,
-                not each.startswith(PROGRAMS),
-                self.paces[each].due,
-            ),
-        )
-        pace = self.paces[name]
+        name = self._agenda.next(mono)
+        pace = self._agenda.paces[name]
         pace.asked(mono)
         try:
             rate_s = self._ask(name, mono)
@@ -107,14 +75,6 @@ class ControlLane:
             return
         pace.answered(rate_s)
         self._worked(name, mono)
-        if self._anew:  # before we were registered, the answers had no pollRate
-            self._anew = False
-            for each in self.paces.values():
-                each.soon(mono)
-
-    def _urgency(self, name: str, mono: float) -> tuple[bool, bool, float]:
-        due = self.paces[name].due
-        return due > mono, not name.startswith(PROGRAMS), due
 
     def _ask(self, name: str, mono: float) -> float:
         match name:
@@ -132,19 +92,19 @@ class ControlLane:
                 return self._ask_programs(name.removeprefix(PROGRAMS))
 
     def _ask_dcap(self, mono: float) -> float:
-        node = self.fetch.get(self._dcap)
+        node = self.fetch.get(self._address)
         if node is None:
             raise WireError("an empty device capability")
-        found = self.tree.dcap = device_capability(node)
-        self._keep(TIME, found.TimeLink, mono)
-        self._keep(DEVICES, found.EndDeviceListLink, mono)
+        found = self._dcap = device_capability(node)
+        self._agenda.keep(TIME, found.TimeLink, mono)
+        self._agenda.keep(DEVICES, found.EndDeviceListLink, mono)
         return found.pollRate
 
     def _ask_time(self) -> float:
-        assert self.tree.dcap is not None
-        assert self.tree.dcap.TimeLink is not None
+        assert self._dcap is not None
+        assert self._dcap.TimeLink is not None
         before = self._wall()
-        node = self.fetch.get(self.tree.dcap.TimeLink)
+        node = self.fetch.get(self._dcap.TimeLink)
         if node is None:
             raise WireError("an empty time")
         found = time(node)
@@ -154,159 +114,99 @@ class ControlLane:
         return found.pollRate
 
     def _ask_devices(self, mono: float) -> float:
-        assert self.tree.dcap is not None
-        href = self.tree.dcap.EndDeviceListLink
-        assert href is not None
-        first, entries = self.fetch.get_list(href)
-        rate_s = poll_rate(first)
-        device = ours(entries, self.fetch, self.who.lfdi)
-        if device is None:
-            self._register(href)
-            return rate_s
-        if not device.enabled:
+        assert self._dcap is not None
+        assert self._dcap.EndDeviceListLink is not None
+        href = self._dcap.EndDeviceListLink
+        rate_s, device = self._enrolment.ask(href)
+        if device is None:  # a registration of ours, or one that went: everything below is new either way
             self._forget_below()
-            self._stand(Standing.DISABLED)
-            return rate_s
-        self._found(device, mono)
+            self._afresh = self._enrolment.register(href, int(self._wall() + self._offset_s))
+        elif not device.enabled:
+            self._forget_below()
+            self._enrolment.stand(Standing.DISABLED)
+        else:
+            self._found(device, mono)
         return rate_s
 
-    def _register(self, href: str) -> None:
-        """A registration of ours, or one that went: everything below is new either way."""
-        self._forget_below()
-        if self._refused_to_register:
-            return
-        standing = register(self.fetch, href, self.who, int(self._wall() + self._offset_s))
-        self._refused_to_register = standing is Standing.WAITING
-        if standing is Standing.REGISTERED:
-            self._tell(news.Stands(Standing.UNKNOWN, afresh=True))
-            self._anew = True
-        else:
-            self._stand(standing)
-
     def _found(self, device: r.EndDevice, mono: float) -> None:
-        self._refused_to_register = False
+        self._enrolment.device = device
         if not self._pin_is_ours(device, mono):
             return
-        self.tree.device = device
-        self._put_point(device)
-        self._stand(Standing.REGISTERED)
-        mirrors = self.tree.dcap.MirrorUsagePointListLink if self.tree.dcap else None
+        self._enrolment.stand(Standing.REGISTERED)
+        mirrors = self._dcap.MirrorUsagePointListLink if self._dcap else None
         self._tell(news.Links(device.DERListLink, mirrors))
-        self._keep(FSA, device.FunctionSetAssignmentsListLink, mono)
+        self._agenda.keep(FSA, device.FunctionSetAssignmentsListLink, mono)
+        self._enrolment.put_point(device.ConnectionPointLink)
 
     def _pin_is_ours(self, device: r.EndDevice, mono: float) -> bool:
-        """Looked at before anything else is sent; without a link there is nothing to compare."""
-        if device.RegistrationLink is None or REGISTRATION in self.paces:
+        """Looked at before anything else is sent; without a registration there is nothing to compare."""
+        if device.RegistrationLink is None or REGISTRATION in self._agenda.paces:
             return True
-        self.tree.device = device
-        pace = self.paces[REGISTRATION] = Pace(self._random)
+        pace = self._agenda.begin(REGISTRATION, device.RegistrationLink, mono)
         pace.asked(mono)
         try:
             pace.answered(self._ask_registration())
-        except Refused as error:
-            if error.status not in MOVED_OR_GONE:
-                del self.paces[REGISTRATION]
+        except Failure as error:
+            self._agenda.keep(REGISTRATION, None, mono)
+            if not isinstance(error, Refused) or error.status not in MOVED_OR_GONE:
                 raise
-            del self.paces[REGISTRATION]
-        except (Unreachable, WireError):
-            del self.paces[REGISTRATION]
-            raise
         return not self.halted
 
     def _ask_registration(self) -> float:
-        assert self.tree.device is not None
-        assert self.tree.device.RegistrationLink is not None
-        fits, rate_s = pin_fits(self.fetch, self.tree.device.RegistrationLink, self.who)
-        if not fits:
+        device = self._enrolment.device
+        assert device is not None
+        assert device.RegistrationLink is not None
+        rate_s = self._enrolment.ask_registration(device.RegistrationLink)
+        if self.halted:
             self._forget_below()
-            self._stand(Standing.PIN_MISMATCH)
         return rate_s
-
-    def _put_point(self, device: r.EndDevice) -> None:
-        """The NMI, once per start and value; a refusal is told and not repeated until the settings change."""
-        href, nmi = device.ConnectionPointLink, self.who.nmi
-        if href is None or nmi is None or self._point_put == nmi:
-            return
-        try:
-            put_connection_point(self.fetch, href, nmi)
-        except Refused as error:
-            if not error.final:
-                raise
-            self._tell(
-                news.Odd("csip_connection_point", f"the server refused the NMI: {error}; is csip.nmi right?")
-            )
-        self._point_put = nmi
 
     def _ask_fsa(self, mono: float) -> float:
-        assert self.tree.device is not None
-        assert self.tree.device.FunctionSetAssignmentsListLink is not None
-        first, nodes = self.fetch.get_list(self.tree.device.FunctionSetAssignmentsListLink)
-        found = [function_set_assignments(node) for node in nodes]
-        lists = tuple(dict.fromkeys(each.DERProgramListLink for each in found if each.DERProgramListLink))
-        self.tree.assignments, self.tree.listed = lists, True
-        self.tree.contents = {href: content for href, content in self.tree.contents.items() if href in lists}
-        for name in [name for name in self.paces if name.startswith(PROGRAMS)]:
-            if name.removeprefix(PROGRAMS) not in lists:
-                del self.paces[name]
-        for href in lists:
-            self._keep(PROGRAMS + href, href, mono)
-        self._hand_over()
-        return poll_rate(first)
-
-    def _ask_programs(self, href: str) -> float:
-        before = {content.program.id: content for content in self.tree.contents.get(href, [])}
-        rate_s, self.tree.contents[href] = self._reader.read(href, before)
-        self._hand_over()
+        device = self._enrolment.device
+        assert device is not None
+        assert device.FunctionSetAssignmentsListLink is not None
+        began = self._wall()
+        rate_s = self._assigned.ask_lists(device.FunctionSetAssignmentsListLink)
+        self._agenda.keep_programs(self._assigned.lists, mono)
+        self._hand_over(began)
         return rate_s
 
-    def _hand_over(self) -> None:
-        contents = [content for listed in self.tree.contents.values() for content in listed]
-        complete = self.tree.listed and set(self.tree.contents) == set(self.tree.assignments)
-        if contents or complete:
-            programs = tuple(content.program for content in contents)
-            controls = tuple(each for content in contents for each in content.controls)
-            self._tell(news.Walked(Assignments(programs, controls, complete)))
+    def _ask_programs(self, href: str) -> float:
+        began = self._wall()
+        try:
+            return self._assigned.ask_programs(href)
+        finally:
+            self._hand_over(began)
 
-    def _keep(self, name: str, href: str | None, mono: float) -> None:
-        """A resource that a link leads to is asked from now on; without the link no longer."""
-        if href is None:
-            self.paces.pop(name, None)
-        elif name not in self.paces:
-            self.paces[name] = Pace(self._random, due=mono)
-
-    def _stand(self, standing: Standing) -> None:
-        if standing is not self.standing:
-            self.standing = standing
-            self._tell(news.Stands(standing))
+    def _hand_over(self, began: float) -> None:
+        """`began` is our time; what was in force then counts as met, even if it is over by now."""
+        known = self._assigned.assignments()
+        if known is not None:
+            self._tell(news.Walked(known, began + self._offset_s))
 
     def _forget_below(self) -> None:
         """Nothing below the list of end devices is ours any more, or it stands elsewhere now."""
-        self.tree = Tree(self.tree.dcap)
-        self.paces = {name: pace for name, pace in self.paces.items() if name in (DCAP, TIME, DEVICES)}
+        self._enrolment.device = None
+        self._assigned.forget()
+        self._agenda.only_above()
         self._tell(news.Links(None, None))
 
     def _failed(self, name: str, pace: Pace, error: Exception, mono: float) -> None:
-        retry_after_s = error.retry_after_s if isinstance(error, Refused) else None
-        pace.failed(mono, retry_after_s)
+        pace.failed(mono, error.retry_after_s if isinstance(error, Refused) else None)
         self._tell(news.Contact(str(error)))
-        if isinstance(error, Refused) and error.status in MOVED_OR_GONE and name == DCAP:
-            self.lost = True  # the well-known file may name another place
-            self._forget_below()
-        elif isinstance(error, Refused) and error.status in MOVED_OR_GONE:
-            self._forget_below()  # P-04: rediscover from the top, never touch an old address again
-            self.paces[DCAP].soon(mono)
-            if DEVICES in self.paces:
-                self.paces[DEVICES].soon(mono)
-        elif not isinstance(error, Refused) or error.status >= 500:
+        if not isinstance(error, Refused) or error.status >= 500:
             self._failing = True
+        elif error.status in MOVED_OR_GONE:
+            self._forget_below()  # P-04: rediscover from the top, never touch an old address again
+            self.lost = name == DCAP  # the well-known file may name another place
+            if not self.lost:
+                self._agenda.anew(mono, (DCAP, DEVICES))
 
     def _worked(self, name: str, mono: float) -> None:
         self._tell(news.Contact())
         if self._failing:
             self._failing = False
-            for other, pace in self.paces.items():
-                if other != name and pace.failures:
-                    pace.soon(mono)
-            for other, pace in self.paces.items():
-                if other.startswith(PROGRAMS) and other != name:
-                    pace.soon(mono)
+            self._agenda.after_an_outage(name, mono)
+        if self._afresh:  # before we were registered, the answers had no pollRate
+            self._afresh = False
+            self._agenda.anew(mono)

@@ -151,6 +151,9 @@ class Utility:
                     )
                 )
                 return self._list("DERList", [f'<DER href="{n["der1"]}">{links}</DER>'], "der", request)
+            case ["rsp"]:
+                said = [body.decode().split("?>", 1)[1] for body in self.bodies("rsp")]
+                return self._list("ResponseList", said, None, request)
             case ["mup"]:
                 entries = [
                     f'<MirrorUsagePoint href="{href}"><mRID>{mrid}</mRID>'
