@@ -32,6 +32,7 @@ class Wanted:
     dcap_path: str
     pen: int
     set_max_w: float
+    mirrors_apart: bool = False
 
 
 class Lanes:
@@ -132,7 +133,7 @@ class Lanes:
         self._report = ReportLane(
             fetch,
             Outbox(fetch, self._store, self._who.lfdi, self._tell),
-            Layout(self._wanted.pen, self._who.lfdi),
+            Layout(self._wanted.pen, self._who.lfdi, self._wanted.mirrors_apart),
             tell=self._tell,
             server_now=self.server_now,
             random=self._random,
@@ -149,5 +150,9 @@ class Lanes:
                 self._report.follow(told)
             case news.Stands(Standing.PIN_MISMATCH) if self._report is not None:
                 self._report.halted = True
+            case news.Stands(_, True) if self._report is not None:
+                self._report.registered_anew()
+            case news.Gone() if self._control is not None:
+                self._control.look_again()
         self.news.put(told)
         self._wake()

@@ -44,7 +44,8 @@ class DerReports:
         self._facts = facts
         self._puts["capability"].want((facts.ratings, facts.modes, facts.der_type), mono)
         self._puts["settings"].want((facts.settings, facts.modes, facts.grad), mono)
-        self._puts["status"].want((facts.status, facts.stored_pct, facts.stor_connect), mono)
+        charge_known = facts.stored_pct is not None  # it changes all the time: told at the server's rate
+        self._puts["status"].want((facts.status, facts.stor_connect, charge_known), mono)
 
     def jobs(self) -> Iterator[Job]:
         """What may be done, with the monotonic moment at which it is due."""

@@ -14,7 +14,7 @@ from csip_client.wire import write
 from csip_client.wire.document import WireError
 from csip_client.wire.read import mirror_usage_point, poll_rate
 
-RETRY_S = 10.0
+RETRY_S, LONGEST_RETRY_S = 10.0, 300.0
 DEFAULT_POST_RATE_S = 300
 Job = tuple[Callable[[float], None], float]
 
@@ -79,7 +79,13 @@ class Mirrors:
         carries = frozenset(self._lacks(mirror) | mirror.carries)
         body = self._layout.document(mirror.place, carries, DEFAULT_POST_RATE_S, self._fetch.version)
         mirror.not_before = mono + RETRY_S
-        made = self._fetch.post(self._list, body)
+        try:
+            made = self._fetch.post(self._list, body)
+        except Refused as error:
+            mirror.not_before = mono + (error.retry_after_s or LONGEST_RETRY_S)
+            if error.final:
+                self._tell(news.Odd("csip_mirror_refused", f"the server refused our mirror: {error}"))
+            raise
         if made.location is None and mirror.location is None:
             raise WireError("the server made a MirrorUsagePoint and did not say where")
         mirror.location = made.location or mirror.location
@@ -102,12 +108,19 @@ class Mirrors:
                 mirror.post_rate_s = there.postRate
 
     def _next_reading(self) -> tuple[Reading, Mirror] | None:
-        """The oldest one whose mirror is made and carries it."""
+        """The oldest one of the mirror that may be posted to first: one that backs off holds up no other."""
+        best: tuple[Reading, Mirror] | None = None
+        seen: set[Place] = set()
         for reading in self._telemetry.waiting:
-            mirror = self._mirrors.get(self._layout.place(reading.series))
-            if mirror is not None and mirror.location and reading.series in mirror.carries:
-                return reading, mirror
-        return None
+            mirror = self._mirrors[self._layout.place(reading.series)]
+            if mirror.place in seen or not mirror.location or reading.series not in mirror.carries:
+                continue
+            seen.add(mirror.place)
+            if best is None or mirror.not_before < best[1].not_before:
+                best = reading, mirror
+            if len(seen) == len(self._mirrors):
+                break
+        return best
 
     def _post_reading(self, reading: Reading, mirror: Mirror, mono: float) -> None:
         assert mirror.location is not None

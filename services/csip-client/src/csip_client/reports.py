@@ -8,14 +8,16 @@ from collections.abc import Callable
 from csip_client import news
 from csip_client.ders import DerReports
 from csip_client.facts import Facts
-from csip_client.fetch import Failure, Fetcher
+from csip_client.fetch import MOVED_OR_GONE, Failure, Fetcher, Refused
 from csip_client.layout import Layout
 from csip_client.mirrors import Mirrors
 from csip_client.outbox import Outbox
-from csip_client.telemetry import Series, Telemetry
+from csip_client.telemetry import MOST_WAITING, Series, Telemetry
 
 IDLE_S, HALTED_S = 60.0, 3600.0
 MOST_SAMPLES = 100_000
+REDISCOVER_EVERY_S = 300.0
+NOWHERE = news.Links(None, None)
 Job = tuple[Callable[[float], None], float]
 
 
@@ -41,7 +43,10 @@ class ReportLane:
         self._random = random
         self._lock = threading.Lock()
         self._facts: Facts | None = None
-        self._links = self._followed = news.Links(None, None)
+        self._links = self._followed = NOWHERE
+        self._afresh = self._registered_anew = False
+        self._told_dropped = 0
+        self._gone_until = float("-inf")
         self._samples: list[tuple[Series, float, float]] = []
         self._telemetry = Telemetry()
         self._ders: DerReports | None = None
@@ -53,9 +58,15 @@ class ReportLane:
             self._facts = facts
 
     def follow(self, links: news.Links) -> None:
-        """Where reports go from now on; new links mean that everything is put and posted anew."""
+        """Where reports go from now on; new links, or the same after none, mean that all is put and posted anew."""
         with self._lock:
             self._links = links
+            self._afresh = self._afresh or links == NOWHERE
+
+    def registered_anew(self) -> None:
+        """The server took our registration as a new one: readings of before are of no use to it."""
+        with self._lock:
+            self._registered_anew = True
 
     def sample(self, series: Series, value: float, now: float) -> None:
         """A measurement at `now`, server's seconds."""
@@ -85,10 +96,13 @@ class ReportLane:
     def _take_in(self, mono: float) -> None:
         with self._lock:
             links, facts, samples = self._links, self._facts, self._samples
-            self._samples = []
-        for sample in samples:
+            afresh, registered_anew = self._afresh, self._registered_anew
+            self._samples, self._afresh, self._registered_anew = [], False, False
+        if registered_anew:
+            self._telemetry = Telemetry()
+        for sample in samples if not registered_anew else ():
             self._telemetry.sample(*sample)
-        if links != self._followed:
+        if links != self._followed or afresh or registered_anew:
             self._follow(links)
         if facts is not None and self._ders is not None:
             self._ders.want(facts, mono)
@@ -108,12 +122,24 @@ class ReportLane:
 
     def _jobs(self) -> list[Job]:
         """Everything that may be done, with the monotonic moment at which it is due."""
-        return [job for part in (self._ders, self._mirrors) if part is not None for job in part.jobs()]
+        jobs = [job for part in (self._ders, self._mirrors) if part is not None for job in part.jobs()]
+        self._tell_dropped()
+        return jobs
+
+    def _tell_dropped(self) -> None:
+        if self._telemetry.dropped > self._told_dropped:
+            text = f"over {MOST_WAITING} readings wait for the server: the oldest are dropped"
+            self._tell(news.Odd("csip_readings_dropped", text))
+        self._told_dropped = self._telemetry.dropped
 
     def _attempt(self, job: Callable[[float], None], mono: float) -> None:
         try:
             job(mono)
         except Failure as error:
             self._tell(news.Contact(str(error)))
+            if isinstance(error, Refused) and error.status in MOVED_OR_GONE and mono >= self._gone_until:
+                self._gone_until = mono + REDISCOVER_EVERY_S
+                self._follow(self._followed)
+                self._tell(news.Gone())
         else:
             self._tell(news.Contact())
