@@ -10,7 +10,7 @@ from csip_client.ders import DerReports
 from csip_client.facts import Facts
 from csip_client.fetch import MOVED_OR_GONE, Failure, Fetcher, Refused
 from csip_client.layout import Layout
-from csip_client.mirrors import Mirrors
+from csip_client.mirrors import DEFAULT_POST_RATE_S, Mirrors
 from csip_client.outbox import Outbox
 from csip_client.telemetry import MOST_WAITING, Series, Telemetry
 
@@ -104,6 +104,8 @@ class ReportLane:
             self._telemetry.sample(*sample)
         if links != self._followed or afresh or registered_anew:
             self._follow(links)
+        if self._mirrors is None:  # there is nowhere to post yet: bounded all the same
+            self._telemetry.close(self._now(), DEFAULT_POST_RATE_S)
         if facts is not None and self._ders is not None:
             self._ders.want(facts, mono)
 
