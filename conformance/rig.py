@@ -51,9 +51,8 @@ class Rig:
         poll_s: float = 0.2,
     ) -> None:
         self.clock = FakeClock(datetime(2026, 1, 15, 2, 0, tzinfo=UTC))
-        self.utility = Utility(
-            lambda: self.clock.now().timestamp(), version=version, seed=seed, style=drawn(random.Random(seed))
-        )
+        style = drawn(random.Random(seed))
+        self.utility = Utility(lambda: self.clock.now().timestamp(), version=version, seed=seed, style=style)
         self.utility.lists_ended = False
         self.server = Server(self.utility, pki)
         self.names = [f"roof{number}" for number in range(inverters)]

@@ -200,8 +200,7 @@ def killing(rng: random.Random) -> Iterator[Killing]:
         finally:
             stack.stop(list(stack.processes))
             stack.bus.stop()
-            server.shutdown()
-            server.server_close()
+            server.close()
 
 
 def _csip(server: Server, pki: Pki) -> dict[str, Any]:
