@@ -33,6 +33,14 @@ RATED_W = 10_000.0
 FALLBACK_W = 1500.0
 PIN, NMI, PEN = 111115, "41020000000", 28547
 MOST_EXCHANGES = 400
+STORED_WH = 13_500.0
+BATTERY = {
+    "id": "home",
+    "rated_w": 5000,
+    "max_charge_w": 5000,
+    "energy_wh": STORED_WH,
+    "reserve_wh": 1350,
+}
 CAPABILITY_EVERY_S = 60
 
 
@@ -49,6 +57,7 @@ class Rig:
         inverters: int = 1,
         pin: int | None = None,
         poll_s: float = 0.2,
+        battery: bool = False,
     ) -> None:
         self.clock = FakeClock(datetime(2026, 1, 15, 2, 0, tzinfo=UTC))
         style = drawn(random.Random(seed))
@@ -93,8 +102,10 @@ class Rig:
                 }
                 for index, name in enumerate(self.names)
             ],
+            batteries=[BATTERY] if battery else [],
             csip=self._csip,
         )
+        self.battery = battery
         self.client: CsipClient | None = None
 
     @property
@@ -170,6 +181,11 @@ class Rig:
         now = self.clock.now()
         meter = meter_reading(self.loop.plant.site_w, now, reactive_var=100.0, voltage_a_v=231.5)
         self.bus.deliver(topics.METER_READING, meter)
+        if self.battery:
+            stored = m.BatteryReading(
+                issued_at=now, measured_at=now, power_w=0.0, soc_pct=60.0, energy_wh=0.6 * STORED_WH
+            )
+            self.bus.deliver(topics.BATTERY_READING, stored, "home")
         self._capability_in -= self.tick_s
         for index, name in enumerate(self.names):
             if not self.power[name]:
