@@ -18,7 +18,7 @@ from dynexport import messages as m
 from dynexport import topics
 from dynexport.clock import FakeClock
 from dynexport.service import Context
-from dynexport.settings.csip import CsipSection
+from dynexport.settings.csip import CsipRatings, CsipSection
 from dynexport.testing.builders import inverter_reading, meter_reading, site
 from dynexport.testing.fakebus import FakeBus
 from dynexport.testing.pki import Pki
@@ -83,6 +83,7 @@ class Rig:
             pen=PEN,
             pin=pin,
             nmi=NMI,
+            ratings=CsipRatings(max_var_neg=6000, min_pf_over=0.8, min_pf_under=0.8) if battery else None,
         )
         self._site = site(
             site={
