@@ -122,6 +122,11 @@ class Composed:
             meanwhile()
             return set(heard.result().split())
 
+    def heard(self, user: str, topic: str, within_s: int = 10) -> str:
+        """The next message on a topic; raises AssertionError when none comes in time."""
+        words = ["-u", user, "-P", self.password(user), "-t", topic, "-C", "1", "-W", str(within_s)]
+        return self.compose("exec", "-T", "mosquitto", "mosquitto_sub", *words)
+
     def over_limit_s(self, limit_w: float, since: float) -> float:
         """The longest unbroken time over a limit since then, seconds."""
         longest, began = 0.0, None

@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.needs("docker"), pytest.mark.
 EXPORT_LIMIT_W, FAILSAFE_W = 5000.0, 1500.0
 LOAD_W, LESS_LOAD_W = 3000.0, 500.0
 MARGIN_W = 60.0
+POLL_S = 5.0
 # How long export may stay over its limit when the load drops while this service dies: control.md's second table.
 OVER_AT_MOST_S = {
     "meter-reader": 10.0,
@@ -30,6 +31,8 @@ OVER_AT_MOST_S = {
     "tariff-limits": 10.0,
     "mosquitto": 30.0,
     "site-simulator": 10.0,
+    "csip-client": 10.0,
+    "utility-simulator": 10.0,
 }
 SAID_BY_NOBODY_HERE = [
     topics.BATTERY_READING,
@@ -38,8 +41,6 @@ SAID_BY_NOBODY_HERE = [
     topics.BATTERY_SETPOINT,
     topics.LOAD_SETPOINT,
     topics.FEED_IN_PRICE,
-    topics.CSIP_STATUS,
-    topics.CSIP_SCHEDULE,
 ]
 
 
@@ -130,6 +131,31 @@ def test_export_falls_below_the_owners_limit_within_seconds(settled: Composed) -
     start = CLOCK.mono()
     settled.wait(3.0)
     assert settled.over_limit_s(1500.0 + MARGIN_W, start) == 0.0
+
+
+def test_a_control_of_the_utility_server_is_obeyed_at_the_meter_and_answered_and_readings_arrive(
+    settled: Composed,
+) -> None:
+    def answered() -> list[int]:
+        state = json.loads(settled.heard("observer", "dynexport/simulator/utility"))
+        return [status for mrid, status in state["answers"] if mrid not in before]
+
+    known = json.loads(settled.heard("observer", "dynexport/simulator/utility", 30))
+    before = {mrid for mrid, _ in known["answers"]}
+    order = {"v": 1, "fault": "control", "id": "export", "value": 2000, "for_s": 30}
+    settled.publish("owner", "dynexport/request/utility-simulator/do", json.dumps(order))
+    settled.wait(POLL_S + 7.0)
+    start = CLOCK.mono()
+    settled.wait(3.0)
+    assert settled.over_limit_s(2000.0 + MARGIN_W, start) == 0.0
+    assert answered() == [1, 2]
+    assert wait_until(lambda _: answered() == [1, 2, 3], ["completed"], 40.0) == []
+    assert wait_until(lambda _: near_limit(settled), ["export"], 30.0) == []
+
+    def reported(_: str) -> bool:
+        return int(json.loads(settled.heard("observer", "dynexport/simulator/utility"))["readings"]) > 0
+
+    assert wait_until(reported, ["readings"], 130.0) == []
 
 
 @pytest.mark.parametrize("service", OVER_AT_MOST_S)
