@@ -122,6 +122,13 @@ class Composed:
             meanwhile()
             return set(heard.result().split())
 
+    def utility(self) -> dict[str, Any]:
+        """What the utility server says that it was told."""
+        words = ["-u", "observer", "-P", self.password("observer"), "-t", "dynexport/simulator/utility"]
+        said = self.compose("exec", "-T", "mosquitto", "mosquitto_sub", *words, "-C", "1", "-W", "10")
+        found: dict[str, Any] = json.loads(said)
+        return found
+
     def over_limit_s(self, limit_w: float, since: float) -> float:
         """The longest unbroken time over a limit since then, seconds."""
         longest, began = 0.0, None
