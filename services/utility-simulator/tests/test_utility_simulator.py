@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ class Desk:
         self.service = UtilityServer(context)
         self.service.start()
 
-    def do(self, word: str, **what: object) -> None:
+    def do(self, word: str, **what: Any) -> None:
         """Ask for something over the bus."""
         request = m.Request(fault=word, **what)
         self.bus.deliver(topics.REQUEST, request, NAME, "do")
