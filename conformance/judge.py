@@ -87,12 +87,13 @@ class Judge:
             yield "no EndDevice is registered"
         if wanted.get("check_lfdi"):
             posted = self.utility.bodies("edev")
-            if posted and text(next(iter(flat(posted[-1]).values())), "lFDI") is None:
-                told = flat(posted[-1])
-                if told["lFDI"].text != self.lfdi:
-                    yield f"LFDI {told['lFDI'].text} instead of {self.lfdi}"
-        if wanted.get("has_connection_point_id") and not self.utility.bodies("cp"):
-            yield "no connection point was put"
+            told = flat(posted[-1])["lFDI"].text if posted else None
+            if told != self.lfdi:
+                yield f"LFDI {told} instead of {self.lfdi}"
+        if wanted.get("has_connection_point_id"):
+            put = self.utility.bodies("cp")
+            if not put or not any(element.text for element in flat(put[-1]).values()):
+                yield "no connection point with an id was put"
 
     def _contents(self, resource: str, wanted: dict[str, Any]) -> Iterator[str]:
         bodies = self.utility.bodies(resource)
@@ -158,7 +159,11 @@ class Judge:
         answers = self.utility.answers()
         status = wanted.get("status")
         subject = self.controls.get(wanted["subject_tag"], "") if "subject_tag" in wanted else None
+        if "exists" in wanted:
+            raise NotImplementedError("response-contents exists")
         if wanted.get("all"):
+            if not self.mrids:
+                yield "no control was created"
             have = {mrid for mrid, code in answers if code == status}
             yield from (f"{mrid} was not answered with {status}" for mrid in self.mrids if mrid not in have)
             return

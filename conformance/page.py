@@ -17,7 +17,8 @@ became of it here. Each is run by its own steps, events, actions and criteria, i
 csip-client: its utility server (`services/utility-simulator`) is real HTTP over mutual TLS with addresses drawn at
 random, the site is the control law against the plant. On top of the procedure's own criteria, every body must keep the
 official schema, and where the instructions give numbers, the export at the simulated meter is looked at
-(`conformance/scenes.py`). It is a rehearsal, not a certificate: nobody has run it on a test laboratory's server.
+(`conformance/scenes.py`). A server out of touch is one that answers 500 to everything, as in the official runner;
+v1.3-beta/storage is not run. It is a rehearsal, not a certificate: nobody has run it on a test laboratory's server.
 
 Not built, and so not claimed: subscriptions and notifications, LogEvent, alarmStatus (always absent), demand response,
 pricing, aggregators. Import and load limits are heard, published and answered, but nothing at the site follows them

@@ -39,7 +39,7 @@ class Run:
     rig: Rig = field(init=False)
     server: Server = field(init=False)
     _active: dict[str, float] = field(default_factory=dict)
-    _done: set[str] = field(default_factory=set)
+    _done: dict[str, float] = field(default_factory=dict)
     _acted: set[int] = field(default_factory=set)
     _seen: list[Request] = field(default_factory=list)
     _finished: bool = False
@@ -57,6 +57,7 @@ class Run:
             inverters=scene.inverters,
             pin=PIN if scene.pin else None,
             poll_s=scene.poll_s,
+            battery=scene.battery,
         )
         utility = self.rig.utility
         places = Places(utility)
@@ -127,17 +128,16 @@ class Run:
     def _operate(self) -> None:
         """The operator's hands and the bystander's eyes, each once."""
         for (step, after_s), hand in (self.scene.hands or {}).items():
-            if self._due(step, after_s, id(hand)):
+            if self._due(self._active.get(step), after_s, id(hand)):
                 hand(self.rig)
         for sight in self.scene.sights:
-            if self._due(sight.step, sight.after_s, id(sight)):
+            since = (self._done if sight.once_done else self._active).get(sight.step)
+            if self._due(since, sight.after_s, id(sight)):
                 fault = sight.fault(self.rig)
                 self.faults += [fault] if fault else []
 
-    def _due(self, step: str, after_s: float, number: int) -> bool:
-        if number in self._acted or step not in self._active:
-            return False
-        if self.rig.now - self._active[step] < after_s:
+    def _due(self, since: float | None, after_s: float, number: int) -> bool:
+        if number in self._acted or since is None or self.rig.now - since < after_s:
             return False
         self._acted.add(number)
         return True
@@ -168,7 +168,7 @@ class Run:
         if step.event.checks and self.server.judge.faults(step.event.checks):
             return False
         del self._active[name]
-        self._done.add(name)
+        self._done[name] = self.rig.now
         self.server.run(step.actions)
         return True
 
@@ -180,7 +180,7 @@ class Run:
     def _remove(self, steps: list[str]) -> None:
         for name in steps:
             self._active.pop(name, None)
-            self._done.add(name)
+            self._done[name] = self.rig.now
 
     def _finish(self, failed: str | None) -> None:
         self._finished = True
@@ -188,7 +188,7 @@ class Run:
             self.faults.append(failed)
 
     def _unfinished(self) -> set[str]:
-        return set(self.definition.steps) - self._done
+        return set(self.definition.steps) - set(self._done)
 
     def _conclude(self) -> None:
         criteria = self.definition.criteria

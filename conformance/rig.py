@@ -6,6 +6,7 @@ One clock drives all of them and jumps from second to second. The site is the co
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from dynexport import messages as m
 from dynexport import topics
 from dynexport.clock import FakeClock
 from dynexport.service import Context
-from dynexport.settings.csip import CsipSection
+from dynexport.settings.csip import CsipRatings, CsipSection
 from dynexport.testing.builders import inverter_reading, meter_reading, site
 from dynexport.testing.fakebus import FakeBus
 from dynexport.testing.pki import Pki
@@ -25,12 +26,21 @@ from dynexport.testing.plant import InverterModel, MeterModel
 from limit_engine.control import Bounds
 from utility_simulator.document import V1_3, Version
 from utility_simulator.server import Server
+from utility_simulator.style import drawn
 from utility_simulator.tree import Utility
 
 RATED_W = 10_000.0
 FALLBACK_W = 1500.0
 PIN, NMI, PEN = 111115, "41020000000", 28547
 MOST_EXCHANGES = 400
+STORED_WH = 13_500.0
+BATTERY = {
+    "id": "home",
+    "rated_w": 5000,
+    "max_charge_w": 5000,
+    "energy_wh": STORED_WH,
+    "reserve_wh": 1350,
+}
 CAPABILITY_EVERY_S = 60
 
 
@@ -47,9 +57,11 @@ class Rig:
         inverters: int = 1,
         pin: int | None = None,
         poll_s: float = 0.2,
+        battery: bool = False,
     ) -> None:
         self.clock = FakeClock(datetime(2026, 1, 15, 2, 0, tzinfo=UTC))
-        self.utility = Utility(lambda: self.clock.now().timestamp(), version=version, seed=seed)
+        style = drawn(random.Random(seed))
+        self.utility = Utility(lambda: self.clock.now().timestamp(), version=version, seed=seed, style=style)
         self.utility.lists_ended = False
         self.server = Server(self.utility, pki)
         self.names = [f"roof{number}" for number in range(inverters)]
@@ -71,6 +83,7 @@ class Rig:
             pen=PEN,
             pin=pin,
             nmi=NMI,
+            ratings=CsipRatings(max_var_neg=6000, min_pf_over=0.8, min_pf_under=0.8) if battery else None,
         )
         self._site = site(
             site={
@@ -90,8 +103,10 @@ class Rig:
                 }
                 for index, name in enumerate(self.names)
             ],
+            batteries=[BATTERY] if battery else [],
             csip=self._csip,
         )
+        self.battery = battery
         self.client: CsipClient | None = None
 
     @property
@@ -167,6 +182,11 @@ class Rig:
         now = self.clock.now()
         meter = meter_reading(self.loop.plant.site_w, now, reactive_var=100.0, voltage_a_v=231.5)
         self.bus.deliver(topics.METER_READING, meter)
+        if self.battery:
+            stored = m.BatteryReading(
+                issued_at=now, measured_at=now, power_w=0.0, soc_pct=60.0, energy_wh=0.6 * STORED_WH
+            )
+            self.bus.deliver(topics.BATTERY_READING, stored, "home")
         self._capability_in -= self.tick_s
         for index, name in enumerate(self.names):
             if not self.power[name]:

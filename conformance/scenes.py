@@ -16,12 +16,13 @@ TOLERANCE = 0.04
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """`after_s` after a step became active, the export (or the generation) is this share of the rating."""
+    """`after_s` after a step became active (`once_done`: after it was complete), this is the share of the rating."""
 
     step: str
     after_s: float
     share: float
     what: str = "export"
+    once_done: bool = False
 
     def fault(self, rig: Rig) -> str | None:
         """What is seen instead, in words."""
@@ -39,6 +40,7 @@ class Scene:
     sights: tuple[Sight, ...] = ()
     proceed_s: Mapping[str, float] | None = None
     inverters: int = 1
+    battery: bool = False
     pin: bool = False
     load: float = 0.0
     tick_s: float = 1.0
@@ -89,6 +91,16 @@ def power_cycle(rig: Rig) -> None:
 
 
 FIVE_CONTROLS_S = 660.0  # five of two minutes each, and a poll
+
+
+def five(what: str) -> tuple[Sight, ...]:
+    """GEN-11 and GEN-12: the five steps, each shortly before the next."""
+    shares = (1.0, 1.0, 0.4, 0.25, 0.0)
+    return tuple(
+        Sight("GET-DER-CONTROLS", 115.0 + 120.0 * number, share, what, once_done=True)
+        for number, share in enumerate(shares)
+    )
+
 
 SCENES: dict[str, Scene] = {
     "ALL-01": Scene(pin=True),
@@ -181,8 +193,11 @@ SCENES: dict[str, Scene] = {
             Sight("WAIT-OBSERVE-DERP-1-6-DEFAULTS", 295.0, 0.5),
         )
     ),
-    "GEN-11": Scene(settles_s=FIVE_CONTROLS_S),
-    "GEN-12": Scene(settles_s=FIVE_CONTROLS_S),
+    "GEN-11": Scene(settles_s=FIVE_CONTROLS_S, sights=five("export")),
+    "GEN-12": Scene(settles_s=FIVE_CONTROLS_S, sights=five("generation")),
+    "STO-01": Scene(battery=True),
+    "STO-02": Scene(battery=True),
+    "STO-04": Scene(battery=True),
     "LOA-11": Scene(settles_s=FIVE_CONTROLS_S),
     "LOA-12": Scene(settles_s=FIVE_CONTROLS_S),
     "GEN-13": Scene(

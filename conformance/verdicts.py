@@ -16,21 +16,20 @@ WHY_NOT = {
     "DR-G": "demand response (AS/NZS 4755) is not claimed",
     "DR-L": "demand response (AS/NZS 4755) is not claimed",
     "PRC": "pricing over CSIP-AUS is not claimed",
-    "P-A": "provisional, and for aggregators",
+    "P-A": "provisional class, not claimed",
     "DER-A-ALT": "for charging stations",
     "DER-L-ALT": "for charging stations",
 }
 LOAD = "needs a load that follows the import limit (issue 7)"
 STORAGE = "needs a battery that follows opModStorageTargetW (issue 7)"
-ENERGY = "the stored energy of a battery is not mirrored yet"
+VPP = (
+    "needs vppModesSupported bit 0, which is not declared while opModStorageTargetW is not followed (issue 7)"
+)
 NOT_YET = {
     "LOA-01": LOAD,
     "LOA-13": LOAD,
-    "STO-01": ENERGY,
-    "STO-04": ENERGY,
-    "STO-02": STORAGE,
     "STO-03": STORAGE,
-    "STO-05": STORAGE,
+    "STO-05": VPP,
     "STO-06": STORAGE,
 }
 

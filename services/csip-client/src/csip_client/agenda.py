@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from csip_client.pace import Pace
@@ -9,14 +10,19 @@ from csip_client.pace import Pace
 DCAP, TIME, DEVICES, REGISTRATION, FSA = "dcap", "time", "devices", "registration", "fsa"
 PROGRAMS = "programs:"  # with the address of the list: one for each function set assignment
 ABOVE = (DCAP, TIME, DEVICES)  # what does not depend on our registration
+REMEMBERED = 200
 
 
 class Agenda:
-    """The paces by resource; `mono` is ours, seconds."""
+    """The paces by resource; `mono` is ours, seconds.
 
-    def __init__(self, random: Callable[[], float]) -> None:
+    How often an address was asked is remembered beyond what leads to it, so that no discovery is a storm.
+    """
+
+    def __init__(self, random: Callable[[], float], dcap: Pace) -> None:
         self._random = random
-        self.paces: dict[str, Pace] = {DCAP: Pace(random)}
+        self.paces: dict[str, Pace] = {DCAP: dcap}
+        self._by_address: OrderedDict[str, Pace] = OrderedDict()
 
     def due(self, mono: float) -> float:
         """Seconds until something is to be asked; 0 or less is now."""
@@ -38,11 +44,15 @@ class Agenda:
         if href is None:
             self.paces.pop(name, None)
         elif name not in self.paces:
-            self.begin(name, mono)
+            self.begin(name, href, mono)
 
-    def begin(self, name: str, mono: float) -> Pace:
-        """A new pace, due now."""
-        pace = self.paces[name] = Pace(self._random, due=mono)
+    def begin(self, name: str, href: str, mono: float) -> Pace:
+        """From now on this address is asked; as soon as that is allowed."""
+        pace = self.paces[name] = self._by_address.setdefault(href, Pace(self._random))
+        self._by_address.move_to_end(href)
+        if len(self._by_address) > REMEMBERED:
+            self._by_address.popitem(last=False)
+        pace.soon(mono)
         return pace
 
     def keep_programs(self, lists: Iterable[str], mono: float) -> None:

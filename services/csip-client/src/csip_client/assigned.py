@@ -20,7 +20,7 @@ class Assigned:
 
     def ask_lists(self, href: str) -> int:
         """Read the function set assignments at `href`; their pollRate, seconds."""
-        first, nodes = self._fetch.get_list(href)
+        first, nodes = self._fetch.get_list(href, "FunctionSetAssignmentsList")
         found = [function_set_assignments(node) for node in nodes]
         self.lists = tuple(
             dict.fromkeys(each.DERProgramListLink for each in found if each.DERProgramListLink)
@@ -30,10 +30,16 @@ class Assigned:
         return poll_rate(first)
 
     def ask_programs(self, href: str) -> int:
-        """Read one list of programs with all that belongs to it; its pollRate, seconds."""
+        """Read one list of programs with all that belongs to it; its pollRate, seconds.
+
+        Raises what ended the reading early, after what was read before has been taken in.
+        """
         before = {content.program.id: content for content in self._contents.get(href, [])}
-        rate_s, self._contents[href] = self._reader.read(href, before)
-        return rate_s
+        read = self._reader.read(href, before)
+        self._contents[href] = read.contents
+        if read.ended_by is not None:
+            raise read.ended_by
+        return read.rate_s
 
     def assignments(self) -> Assignments | None:
         """All that is known; None while that is nothing and may still come."""

@@ -13,14 +13,15 @@ from csip_client import news
 from csip_client.adapters.http import Http
 from csip_client.adapters.store import Store
 from csip_client.connect import resolve
-from csip_client.fetch import Failure, Fetcher
+from csip_client.facts import Facts
+from csip_client.fetch import Failure, Fetcher, Refused
+from csip_client.layout import Layout
 from csip_client.outbox import Outbox
+from csip_client.pace import Pace
 from csip_client.registration import Identity, Standing
-from csip_client.reports import Facts, ReportLane
+from csip_client.reports import ReportLane
 from csip_client.walk import ControlLane
 from csip_client.wire.document import Version
-
-FIRST_RETRY_S, LONGEST_RETRY_S = 5.0, 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Wanted:
     dcap_path: str
     pen: int
     set_max_w: float
+    mirrors_apart: bool = False
 
 
 class Lanes:
@@ -60,7 +62,8 @@ class Lanes:
         self._control: ControlLane | None = None
         self._report: ReportLane | None = None
         self._facts: Facts | None = None
-        self._failures = 0
+        self._pace = Pace(random)  # of the device capability
+        self._finding = Pace(random)
         self._not_before = float("-inf")
 
     def server_now(self) -> float:
@@ -89,7 +92,8 @@ class Lanes:
             return
         self._control.run(mono)
         if self._control.lost:
-            self._control = None
+            self._control = None  # found again as soon as the device capability may be asked for once more
+            self._not_before = self._pace.due
 
     def report_due(self, mono: float) -> float:
         """Seconds until the report lane has something to send."""
@@ -101,15 +105,17 @@ class Lanes:
             self._report.run(mono)
 
     def _connect(self, mono: float) -> None:
+        self._finding.asked(mono)
         try:
-            self.version, dcap = resolve(self._http[0], self._wanted.version, self._wanted.dcap_path)
+            self.version, dcap = resolve(
+                self._http[0], self._wanted.version, self._wanted.dcap_path, self._wall
+            )
         except Failure as error:
-            self._failures += 1
-            wait_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(self._failures - 1, 10))
-            self._not_before = mono + wait_s * (0.8 + 0.2 * self._random())
+            self._finding.failed(mono, error.retry_after_s if isinstance(error, Refused) else None)
+            self._not_before = self._finding.due
             self._tell(news.Contact(str(error)))
             return
-        self._failures = 0
+        self._finding.failures = 0
         self._control = ControlLane(
             Fetcher(self._http[0], self.version, self._wall),
             self._who,
@@ -118,6 +124,7 @@ class Lanes:
             tell=self._tell,
             wall=self._wall,
             random=self._random,
+            pace=self._pace,
         )
         if self._report is None or self._report.fetch.version is not self.version:
             self._make_report(Fetcher(self._http[1], self.version, self._wall))
@@ -126,8 +133,7 @@ class Lanes:
         self._report = ReportLane(
             fetch,
             Outbox(fetch, self._store, self._who.lfdi, self._tell),
-            self._who.lfdi,
-            self._wanted.pen,
+            Layout(self._wanted.pen, self._who.lfdi, self._wanted.mirrors_apart),
             tell=self._tell,
             server_now=self.server_now,
             random=self._random,
@@ -144,5 +150,9 @@ class Lanes:
                 self._report.follow(told)
             case news.Stands(Standing.PIN_MISMATCH) if self._report is not None:
                 self._report.halted = True
+            case news.Stands(_, True) if self._report is not None:
+                self._report.registered_anew()
+            case news.Gone() if self._control is not None:
+                self._control.look_again()
         self.news.put(told)
         self._wake()

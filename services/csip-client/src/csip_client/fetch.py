@@ -9,10 +9,11 @@ from email.utils import parsedate_to_datetime
 from csip_client.adapters.http import Http, Reply, Unreachable
 from csip_client.wire.check import check
 from csip_client.wire.document import Node, Version, WireError, parse
-from csip_client.wire.read import list_head
+from csip_client.wire.read import expect, list_head
 
 PAGE = 100
 MOST_PAGES = 200
+LONGEST_RETRY_AFTER_S = 86_400.0
 MOVED_OR_GONE = (404, 410)
 GOES_ON = (401, 403, 408, 429)  # a refusal that may end by itself: the queue waits
 
@@ -42,6 +43,12 @@ class Created:
     location: str | None
 
 
+def refused(method: str, href: str, reply: Reply, now: float) -> Refused:
+    """What an answer other than success becomes; `now` is ours, seconds since 1970."""
+    text = f"{method} {href}: the server answered {reply.status}"
+    return Refused(text, reply.status, _retry_after_s(reply.headers.get("retry-after"), now))
+
+
 class Fetcher:
     """One lane's exchanges with the server, in the media type of the connection's version."""
 
@@ -59,18 +66,24 @@ class Fetcher:
             else None
         )
 
-    def get_list(self, href: str) -> tuple[Node, list[Node]]:
-        """The first page, and the entries of all pages in order. Raises as `get`."""
+    def get_list(self, href: str, name: str | None = None) -> tuple[Node, list[Node]]:
+        """The first page, and the entries of all pages in order; `name` is what it must be.
+
+        Raises as `get`, and WireError for a list that is cut short: what is missing in it is not withdrawn.
+        """
         first = self._page(href, 0)
+        if name is not None:
+            expect(first, name)
         entries = list(first.children)
         for _ in range(MOST_PAGES):
             if len(entries) >= list_head(first).all:
+                return first, entries
+            more = self._page(href, len(entries))
+            expect(more, first.name)
+            if not more.children:
                 break
-            more = self._page(href, len(entries)).children
-            if not more:
-                break
-            entries += more
-        return first, entries
+            entries += more.children
+        raise WireError(f"{href}: {len(entries)} entries came of {list_head(first).all}")
 
     def put(self, href: str, body: bytes) -> Created:
         """Raises Unreachable, Refused, and WireError for a body of ours that is not valid."""
@@ -95,20 +108,21 @@ class Fetcher:
     def _exchange(self, method: str, href: str, body: bytes | None = None) -> Reply:
         reply = self._http.request(method, href, body, self.version.media_type)
         if not 200 <= reply.status < 300:
-            text = f"{method} {href}: the server answered {reply.status}"
-            raise Refused(text, reply.status, self._retry_after_s(reply.headers.get("retry-after")))
+            raise refused(method, href, reply, self._now())
         return reply
 
-    def _retry_after_s(self, given: str | None) -> float | None:
-        """Retry-After in seconds, or as a date; None where there is none or it makes no sense."""
-        if given is None:
-            return None
-        if given.strip().isdigit():
-            return float(given.strip())
-        try:
-            return max(0.0, parsedate_to_datetime(given).timestamp() - self._now())
-        except (TypeError, ValueError, OverflowError):
-            return None
+
+def _retry_after_s(given: str | None, now: float) -> float | None:
+    """Retry-After in seconds, or as a date; None where there is none or it makes no sense."""
+    if given is None:
+        return None
+    word = given.strip()
+    if word.isascii() and word.isdigit():
+        return min(float(word[:12]), LONGEST_RETRY_AFTER_S)
+    try:
+        return min(max(0.0, parsedate_to_datetime(word).timestamp() - now), LONGEST_RETRY_AFTER_S)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _local(node: Node, server: str) -> Node:

@@ -81,7 +81,7 @@ class Obedience:
 
     def answer(self, now: int) -> int:
         """Queue the answers that are due; how many."""
-        if self.awake_since is None:
+        if self.awake_since is None or now < self.awake_since:  # the server's clock may be set back
             self.awake_since = now
         found = due(self.held.values(), self.plan, now, awake_since=self.awake_since)
         for each in found:

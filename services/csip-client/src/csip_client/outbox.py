@@ -9,8 +9,11 @@ from csip_client.adapters.http import Unreachable
 from csip_client.adapters.store import Queued, Store
 from csip_client.fetch import Failure, Fetcher, Refused
 from csip_client.wire import write
+from csip_client.wire.document import WireError
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 5.0, 60.0
+LISTS_NONE = (401, 403, 501)
+MOST_LOOKED_UP = 5
 
 
 class Outbox:
@@ -49,11 +52,20 @@ class Outbox:
         self._fetch.post(queued.reply_to, body)
 
     def _arrived(self, queued: Queued) -> bool:
-        """Whether the server lists this answer; a server that lists none is sent it again: better twice than never."""
+        """Whether the server lists this answer; a server that lists none is sent it again: better twice than never.
+
+        Raises Unreachable, Refused, WireError while that cannot be told, which ends by itself.
+        """
         try:
             _, entries = self._fetch.get_list(queued.reply_to)
-        except Refused:
-            return False
+        except Refused as error:
+            if error.final or error.status in LISTS_NONE or self._failures >= MOST_LOOKED_UP:
+                return False
+            raise
+        except WireError:
+            if self._failures >= MOST_LOOKED_UP:
+                return False
+            raise
         return any(
             (entry.word("subject") or "").upper() == queued.subject and entry.whole("status") == queued.status
             for entry in entries
@@ -65,7 +77,7 @@ class Outbox:
             text = f"answer {queued.status} for {queued.subject} is dropped: {error}"
             self._tell(news.Odd("csip_answer_refused", text))
             return
-        if not isinstance(error, Unreachable):
+        if not isinstance(error, Unreachable) and not queued.in_doubt:
             self._store.not_sent(queued)
         self._failures += 1
         wait_s = min(LONGEST_RETRY_S, FIRST_RETRY_S * 2.0 ** min(self._failures - 1, 10))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from csip_client.adapters.http import Unreachable
 from csip_client.controls import control, default
 from csip_client.fetch import Failure, Fetcher, Refused
 from csip_client.model import Control, Default, Mode, Program
@@ -13,6 +14,7 @@ from csip_client.wire.document import Node, WireError
 from csip_client.wire.read import der_program, poll_rate
 
 HAS_NONE = (204, 404)
+MOST_SILENT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,19 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """One burst: the list's pollRate in seconds, each program's content, and what ended the burst early."""
+
+    rate_s: int
+    contents: list[Content]
+    ended_by: Unreachable | Refused | None = None
+
+
+class _Ended(Exception):
+    """Nothing more is asked in this burst."""
+
+
+@dataclass(slots=True)
 class Reader:
     """`warn` is told what could not be read, in words; `set_max_w` is the base of opModMaxLimW, watts."""
 
@@ -31,15 +46,20 @@ class Reader:
     device: str
     set_max_w: float
     warn: Callable[[str], None]
+    _silent: int = 0
+    _ended_by: Unreachable | Refused | None = None
 
-    def read(self, href: str, before: Mapping[str, Content]) -> tuple[int, list[Content]]:
-        """The list's pollRate, and each program's content: what fails keeps its last one and lets the others in.
+    def read(self, href: str, before: Mapping[str, Content]) -> Read:
+        """What stands there now: what fails keeps its last content and lets the others in.
 
-        Raises what `get_list` raises when the list itself cannot be read.
+        A server that asks for patience (429), or lets a third request of a burst hang, is asked no more for now: the
+        rest keeps its last content, too. Raises what `get_list` raises when the list itself cannot be read.
         """
-        first, nodes = self.fetch.get_list(href)
+        first, nodes = self.fetch.get_list(href, "DERProgramList")
         listed = [der_program(node) for node in nodes]
-        return poll_rate(first), [self._content(each, before.get(_id(each))) for each in listed]
+        self._silent, self._ended_by = 0, None
+        contents = [self._content(each, before.get(_id(each))) for each in listed]
+        return Read(poll_rate(first), contents, self._ended_by)
 
     def _content(self, listed: r.DERProgram, before: Content | None) -> Content:
         known = before.program.default if before else None
@@ -57,17 +77,17 @@ class Reader:
         if listed.DERControlListLink is None:
             return (), False
         try:
-            _, nodes = self.fetch.get_list(listed.DERControlListLink)
-        except Failure as error:
-            self._may_end_the_walk(error)
-            self.warn(f"the controls of {program.id} keep their last content: {error}")
+            self._go_on()
+            _, nodes = self.fetch.get_list(listed.DERControlListLink, "DERControlList")
+        except (*Failure, _Ended) as error:
+            self._failed(f"the controls of {program.id}", error)
             return tuple(replace(each, primacy=listed.primacy) for each in before), False
         found = [self._control(node, program) for node in nodes]
         return tuple(each for each in found if each is not None), None in found
 
     def _control(self, node: Node, program: Program) -> Control | None:
         try:
-            return control(
+            found = control(
                 node,
                 device=self.device,
                 program=program.id,
@@ -78,27 +98,40 @@ class Reader:
         except WireError as error:
             self.warn(f"a control of {program.id} cannot be read, the fallback holds: {error}")
             return None
+        if Mode.UNKNOWN in found.values:
+            self.warn(f"control {found.mrid} asks for something that we do not know: the fallback holds, too")
+        return found
 
     def _default(self, listed: r.DERProgram, before: Default | None) -> Default | None:
         """404, 204 and an empty body mean that the program has none; any other failure keeps the last one."""
         if listed.DefaultDERControlLink is None:
             return None
         try:
+            self._go_on()
             node = self.fetch.get(listed.DefaultDERControlLink)
-            return None if node is None else default(node, self.set_max_w, self.fetch.version)
-        except Refused as error:
-            if error.status in HAS_NONE:
+            found = None if node is None else default(node, self.set_max_w, self.fetch.version)
+        except (*Failure, _Ended) as error:
+            if isinstance(error, Refused) and error.status in HAS_NONE:
                 return None
-            self.warn(f"the default of {_id(listed)} keeps its last content: {error}")
-        except Failure as error:
-            self.warn(f"the default of {_id(listed)} keeps its last content: {error}")
-        return before
+            self._failed(f"the default of {_id(listed)}", error)
+            return before
+        if found is not None and Mode.UNKNOWN in found.values:
+            self.warn(
+                f"the default of {_id(listed)} has something that we do not know: the fallback holds, too"
+            )
+        return found
 
-    @staticmethod
-    def _may_end_the_walk(error: Exception) -> None:
-        """A server that asks for patience gets it: the rest of the burst waits, too."""
-        if isinstance(error, Refused) and error.status == 429:
-            raise error
+    def _go_on(self) -> None:
+        if self._ended_by is not None:
+            raise _Ended("not asked in this burst")
+
+    def _failed(self, what: str, error: Exception) -> None:
+        self.warn(f"{what} keep their last content: {error}")
+        if isinstance(error, Unreachable):
+            self._silent += 1
+        patience = isinstance(error, Refused) and error.status == 429
+        if isinstance(error, (Unreachable, Refused)) and (patience or self._silent >= MOST_SILENT):
+            self._ended_by = error
 
 
 def _id(listed: r.DERProgram) -> str:

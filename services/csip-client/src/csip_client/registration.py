@@ -13,7 +13,7 @@ from csip_client.wire.document import Node
 from csip_client.wire.read import connection_point_id, end_device, expect, registration
 
 WAITS_FOR_THEM = (403, 404, 405)
-ALREADY_THERE = 409
+CREATED, ALREADY_THERE = 201, 409
 
 
 class Standing(StrEnum):
@@ -24,6 +24,14 @@ class Standing(StrEnum):
     DISABLED = "disabled"
     PIN_MISMATCH = "pin_mismatch"
     REGISTERED = "registered"
+
+
+class Registered(StrEnum):
+    """What a POST EndDevice led to: new there, there already, or the server's people must do it."""
+
+    ANEW = "anew"
+    BEFORE = "before"
+    BY_HAND = "by_hand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +51,26 @@ def ours(entries: Sequence[Node], fetch: Fetcher, lfdi: str) -> r.EndDevice | No
     return next((device for device in devices if device.lFDI == lfdi), None)
 
 
-def register(fetch: Fetcher, href: str, who: Identity, now: int) -> Standing:
-    """POST EndDevice. REGISTERED for 201 (and 409, already there); WAITING where the server wants to do it itself.
-
-    Raises Unreachable, Refused, WireError for anything else.
-    """
+def register(fetch: Fetcher, href: str, who: Identity, now: int) -> Registered:
+    """POST EndDevice: only 201 makes us new there. Raises Unreachable, Refused, WireError for anything else."""
     try:
-        fetch.post(href, write.end_device(who.lfdi, who.sfdi, who.category, now, fetch.version))
+        made = fetch.post(href, write.end_device(who.lfdi, who.sfdi, who.category, now, fetch.version))
     except Refused as error:
         if error.status == ALREADY_THERE:
-            return Standing.REGISTERED
+            return Registered.BEFORE
         if error.status in WAITS_FOR_THEM:
-            return Standing.WAITING
+            return Registered.BY_HAND
         raise
-    return Standing.REGISTERED
+    return Registered.ANEW if made.status == CREATED else Registered.BEFORE
 
 
-def pin_fits(fetch: Fetcher, href: str, who: Identity) -> tuple[bool, int]:
-    """Whether the server's PIN is ours, as integers with the check digit, and the registration's pollRate."""
+def server_pin(fetch: Fetcher, href: str) -> tuple[int | None, int]:
+    """The PIN that the server has for us, check digit included, and the registration's pollRate in seconds."""
     node = fetch.get(href)
     if node is None:
-        return True, r.DEFAULT_POLL_S
+        return None, r.DEFAULT_POLL_S
     found = registration(node)
-    return who.pin is None or found.pIN is None or found.pIN == who.pin, found.pollRate
+    return found.pIN, found.pollRate
 
 
 def put_connection_point(fetch: Fetcher, href: str, nmi: str) -> bool:

@@ -24,7 +24,7 @@ IDLE_S = 3600.0
 
 
 class ControlLane:
-    """`due` and `run` are called by one thread; `now` is the server's time as far as it is known, seconds."""
+    """`due` and `run` are called by one thread; `pace` is that of the device capability, which outlives us."""
 
     def __init__(
         self,
@@ -36,6 +36,7 @@ class ControlLane:
         tell: Callable[[news.News], None],
         wall: Callable[[], float],
         random: Callable[[], float],
+        pace: Pace,
     ) -> None:
         self.fetch = fetch
         self.lost = False  # the device capability is no longer where it was
@@ -45,8 +46,9 @@ class ControlLane:
         self._offset_s = 0.0
         self._failing = False
         self._afresh = False
+        self._look_again = False
         self._dcap: r.DeviceCapability | None = None
-        self._agenda = Agenda(random)
+        self._agenda = Agenda(random, pace)
         self._enrolment = Enrolment(fetch, who, tell)
         reader = Reader(fetch, who.lfdi, set_max_w, lambda text: tell(news.Odd("csip_unreadable", text)))
         self._assigned = Assigned(fetch, reader)
@@ -56,8 +58,15 @@ class ControlLane:
         """Whether the PIN forbids every request until a restart."""
         return self._enrolment.standing is Standing.PIN_MISMATCH
 
+    def look_again(self) -> None:
+        """What was reported to is gone; may be called by another thread."""
+        self._look_again = True
+
     def due(self, mono: float) -> float:
         """Seconds until something is to be asked; 0 or less is now."""
+        if self._look_again:
+            self._look_again = False
+            self._agenda.anew(mono, (DCAP, DEVICES, REGISTRATION))
         return IDLE_S if self.halted else self._agenda.due(mono)
 
     def run(self, mono: float) -> None:
@@ -88,9 +97,7 @@ class ControlLane:
             case "fsa":
                 return self._ask_fsa(mono)
             case _:
-                rate_s = self._assigned.ask_programs(name.removeprefix(PROGRAMS))
-                self._hand_over()
-                return rate_s
+                return self._ask_programs(name.removeprefix(PROGRAMS))
 
     def _ask_dcap(self, mono: float) -> float:
         node = self.fetch.get(self._address)
@@ -133,17 +140,17 @@ class ControlLane:
         self._enrolment.device = device
         if not self._pin_is_ours(device, mono):
             return
-        self._enrolment.put_point(device.ConnectionPointLink)
         self._enrolment.stand(Standing.REGISTERED)
         mirrors = self._dcap.MirrorUsagePointListLink if self._dcap else None
         self._tell(news.Links(device.DERListLink, mirrors))
         self._agenda.keep(FSA, device.FunctionSetAssignmentsListLink, mono)
+        self._enrolment.put_point(device.ConnectionPointLink)
 
     def _pin_is_ours(self, device: r.EndDevice, mono: float) -> bool:
         """Looked at before anything else is sent; without a registration there is nothing to compare."""
         if device.RegistrationLink is None or REGISTRATION in self._agenda.paces:
             return True
-        pace = self._agenda.begin(REGISTRATION, mono)
+        pace = self._agenda.begin(REGISTRATION, device.RegistrationLink, mono)
         pace.asked(mono)
         try:
             pace.answered(self._ask_registration())
@@ -166,15 +173,24 @@ class ControlLane:
         device = self._enrolment.device
         assert device is not None
         assert device.FunctionSetAssignmentsListLink is not None
+        began = self._wall()
         rate_s = self._assigned.ask_lists(device.FunctionSetAssignmentsListLink)
         self._agenda.keep_programs(self._assigned.lists, mono)
-        self._hand_over()
+        self._hand_over(began)
         return rate_s
 
-    def _hand_over(self) -> None:
+    def _ask_programs(self, href: str) -> float:
+        began = self._wall()
+        try:
+            return self._assigned.ask_programs(href)
+        finally:
+            self._hand_over(began)
+
+    def _hand_over(self, began: float) -> None:
+        """`began` is our time; what was in force then counts as met, even if it is over by now."""
         known = self._assigned.assignments()
         if known is not None:
-            self._tell(news.Walked(known))
+            self._tell(news.Walked(known, began + self._offset_s))
 
     def _forget_below(self) -> None:
         """Nothing below the list of end devices is ours any more, or it stands elsewhere now."""

@@ -8,8 +8,9 @@ import random
 class Names:
     """Our name of a resource -> an address that says nothing, some of them whole."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, whole: float = 0.3) -> None:
         self._rng = rng
+        self._whole = whole
         self._paths: dict[str, str] = {"dcap": "/dcap"}
         self._aliases: dict[str, str] = {}
         self.origin = ""
@@ -22,7 +23,7 @@ class Names:
 
     def __getitem__(self, name: str) -> str:
         path = self.path(name)
-        return self.origin + path if self._rng.random() < 0.3 else path
+        return self.origin + path if self._rng.random() < self._whole else path
 
     def of(self, path: str) -> str | None:
         """Our name of what stands at `path`."""

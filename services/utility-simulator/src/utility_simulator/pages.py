@@ -76,7 +76,7 @@ class Pages:
     def _default(self, place: list[str]) -> Answer:
         default = self._utility.programs[int(place[0])][int(place[1])].default
         if default is None:
-            return NOT_FOUND, b""
+            return (204 if self._utility.style.empty else NOT_FOUND), b""
         if isinstance(default, int):
             return default, b""
         return 200, self._made("DefaultDERControl", f"<mRID>DD</mRID>{default}", None)
@@ -122,7 +122,8 @@ class Pages:
 
     def _list(self, name: str, entries: list[str], rate: str | None, request: Request) -> bytes:
         start, most = int(request.query.get("s", ["0"])[0]), int(request.query.get("l", ["1"])[0])
-        page = entries[start : start + min(most, self._utility.page)]
+        style = self._utility.style
+        page = style.ordered(entries)[start : start + min(most, style.page)]
         attributes = {"all": str(len(entries)), "results": str(len(page))}
         return self._made(name, "".join(page), rate, attributes)
 
@@ -131,6 +132,7 @@ class Pages:
     ) -> bytes:
         """A document; before the device is registered no answer has a pollRate."""
         given = dict(attributes or {})
-        if rate is not None and self._utility.registered:
+        style = self._utility.style
+        if rate is not None and self._utility.registered and rate not in style.unrated:
             given["pollRate"] = str(self._utility.rates[rate])
-        return document(name, self._utility.version, inside, given)
+        return style.written(document(name, self._utility.version, inside, given))

@@ -15,6 +15,7 @@ from utility_simulator.controls import Control, Program, stated, watts
 from utility_simulator.document import V1_2, Version
 from utility_simulator.names import Names
 from utility_simulator.pages import Pages
+from utility_simulator.style import PLAIN, Style
 
 __all__ = ["Control", "Program", "Request", "Utility", "stated", "watts"]
 
@@ -43,11 +44,11 @@ class Utility:
     """
 
     def __init__(
-        self, now: Callable[[], float], *, version: Version = V1_2, seed: int = 1, page: int = 10
+        self, now: Callable[[], float], *, version: Version = V1_2, seed: int = 1, style: Style = PLAIN
     ) -> None:
         self.now = now
         self.version = version
-        self.page = page
+        self.style = style
         self.programs: list[list[Program]] = [[]]
         self.withdrawn: set[int] = set()  # function set assignments that are listed no longer
         self.lists_ended = True
@@ -63,7 +64,7 @@ class Utility:
         self.failing: Callable[[Request], tuple[int, dict[str, str]] | None] = lambda _: None
         self.arriving: Callable[[Request], None] = lambda _: None
         self.seen: Callable[[Request], None] = lambda _: None
-        self.names = Names(random.Random(seed))
+        self.names = Names(random.Random(seed), style.whole)
         self.stored: dict[str, list[bytes]] = {}
         self.mirrors: dict[str, str] = {}
         self._pages = Pages(self)
