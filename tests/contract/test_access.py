@@ -15,7 +15,10 @@ from dynexport.testing.builders import site
 from dynexport.topics import ADDED, EACH, TABLE, Topic
 
 ROOT = Path(__file__).resolve().parents[2]
-BEYOND_THE_TABLE = {("site-simulator", f"dynexport/{topics.SIMULATOR_TRUTH}")}
+BEYOND_THE_TABLE = {
+    ("site-simulator", f"dynexport/{topics.SIMULATOR_TRUTH}"),
+    ("utility-simulator", f"dynexport/{topics.UTILITY_STATE}"),
+}
 
 
 def from_the_table() -> set[tuple[str, str]]:

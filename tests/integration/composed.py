@@ -122,10 +122,12 @@ class Composed:
             meanwhile()
             return set(heard.result().split())
 
-    def heard(self, user: str, topic: str, within_s: int = 10) -> str:
-        """The next message on a topic; raises AssertionError when none comes in time."""
-        words = ["-u", user, "-P", self.password(user), "-t", topic, "-C", "1", "-W", str(within_s)]
-        return self.compose("exec", "-T", "mosquitto", "mosquitto_sub", *words)
+    def utility(self) -> dict[str, Any]:
+        """What the utility server says that it was told."""
+        words = ["-u", "observer", "-P", self.password("observer"), "-t", "dynexport/simulator/utility"]
+        said = self.compose("exec", "-T", "mosquitto", "mosquitto_sub", *words, "-C", "1", "-W", "10")
+        found: dict[str, Any] = json.loads(said)
+        return found
 
     def over_limit_s(self, limit_w: float, since: float) -> float:
         """The longest unbroken time over a limit since then, seconds."""

@@ -120,7 +120,7 @@ def test_the_acl_names_each_user_once_with_its_topics() -> None:
     text = acl(rights(site(), {"shed": Grant(("limit/shed",), ("active",))}))
     assert text.endswith("\nuser shed\ntopic write dynexport/limit/shed\ntopic read dynexport/active\n")
     names = [line for line in text.splitlines() if line.startswith("user ")]
-    assert len(names) == len(set(names)) == 10
+    assert len(names) == len(set(names)) == 11
     assert text.index("\nuser ") < text.index("\ntopic "), "a topic above the first user would be everybody's"
 
 

@@ -17,6 +17,7 @@ from dynexport.clock import Clock
 from dynexport.ports import Bus
 
 REDRAW_S = 0.25
+TOLD = ("utility-simulator",)  # whose events are lines of their own where there is no table to hold them
 
 
 def table(snapshot: Snapshot, mono: float, zone: tzinfo | None, note: str) -> Group:
@@ -73,7 +74,11 @@ def _print(
     snapshot, noted, next_line = Snapshot(), "", clock.mono()
     while go_on():
         clock.sleep(min(REDRAW_S, max(0.0, next_line - clock.mono())))
+        known = snapshot.events
         snapshot.take(bus.drain())
+        for name, event in snapshot.events:
+            if name in TOLD and (name, event) not in known:
+                print(f"-- {name}: {event.message}", flush=True)
         if note(snapshot) != noted:
             noted = note(snapshot)
             print(f"-- {noted}", flush=True)
