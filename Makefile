@@ -33,7 +33,7 @@ integration: .venv/.stamp-dev ## only the tests with a real broker and real proc
 conformance: .venv-conformance/.stamp ## the official CSIP-AUS procedures, and docs/conformance.md from their results
 	.venv-conformance/bin/pytest -q -n 2 --page=write conformance
 
-procedures: .venv-conformance/.stamp # the same, compared with the page; skipped without Python 3.12
+procedures: .venv-conformance/.stamp ## the same, compared with the page; skipped without Python 3.12
 	@[ ! -e .venv-conformance/.stamp ] || .venv-conformance/bin/pytest -q -n 2 conformance
 
 bench: .venv/.stamp-dev ## the closed-loop benchmark, up to 25 minutes (REPEATS=12 for a release)

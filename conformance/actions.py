@@ -128,7 +128,9 @@ class Server:
     def _wanted(self, given: dict[str, Any]) -> Program:
         """The program of that assignment and primacy; made where there is none."""
         assignment, primacy = given.get("fsa_id", 1), given.get("primacy")
-        there = self.utility.programs[assignment - 1] if assignment <= len(self.utility.programs) else []
+        there: list[Program] = (
+            self.utility.programs[assignment - 1] if assignment <= len(self.utility.programs) else []
+        )
         for program in there:
             if primacy is None or program.primacy == primacy:
                 return program
