@@ -82,3 +82,11 @@ def test_only_the_services_that_a_site_needs_are_started() -> None:
     windows = {"windows": [{"start": "10:00", "end": "15:00", "export_limit_w": 0}]}
     everything = site(meter=behind, tariff=windows, simulator={})
     assert services_of(everything) == ["site_simulator", "inverter_writer", "limit_engine", "tariff_limits"]
+
+
+def test_a_simulated_utility_server_is_started_before_its_client() -> None:
+    files = {"cert": "client.pem", "key": "client.key", "ca": "ca.pem"}
+    csip = {"server": "https://localhost:8443", "pen": 28547, **files}
+    sources = {"csip": {"kind": "obligation", "fallback": {"export_limit_w": 1500}}}
+    modules = services_of(site(sources=sources, csip=csip, utility_simulator={}))
+    assert modules.index("utility_simulator") < modules.index("csip_client")

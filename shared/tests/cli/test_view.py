@@ -8,15 +8,19 @@ import pytest
 import typer
 
 from dynexport import messages as m
+from dynexport.cli.live import show
 from dynexport.cli.owner import parse_duration, summary
 from dynexport.cli.snapshot import Snapshot
 from dynexport.cli.view import envelope_rows, grid, inverter_rows, line, service_words
+from dynexport.clock import FakeClock
 from dynexport.ports import Received
 from dynexport.testing.builders import inverter_reading, meter_reading, site
 from dynexport.testing.examples import EXAMPLES
+from dynexport.testing.fakebus import FakeBus
 from dynexport.topics import (
     ACTIVE,
     AVAILABILITY,
+    EVENT,
     HEALTH,
     INVERTER_CONTROL,
     INVERTER_READING,
@@ -101,3 +105,18 @@ def test_the_summary_names_the_failsafe_shares_and_says_when_nothing_is_written(
     said = " ".join(summary(site(control={"enabled": False})))
     assert "roof 1500 W" in said
     assert "nothing is written" in said
+
+
+def test_without_a_terminal_what_the_utility_server_says_is_a_line_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clock = FakeClock()
+    bus = FakeBus(clock)
+    for name, text in (("utility-simulator", "the client answers 1"), ("limit-engine", "the mode changed")):
+        event = m.Event(issued_at=clock.now(), level=m.Level.INFO, code="said", message=text)
+        bus.deliver(EVENT, event, name)
+    turns = iter([True, True, True, False])
+    show(bus, clock, zone=None, go_on=lambda: next(turns))
+    said = capsys.readouterr().out
+    assert said.count("-- utility-simulator: the client answers 1") == 1
+    assert "the mode changed" not in said
