@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from csip_seed import SEED
 from lane_site import Site
 
-from utility_simulator.pki import Pki, make_pki
+from dynexport.testing.pki import Pki, make_pki
 from utility_simulator.tree import Program, stated, watts
 
 

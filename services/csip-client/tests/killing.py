@@ -20,7 +20,7 @@ from dynexport.broker import random_root, start_broker
 from dynexport.messages import Limit
 from dynexport.ports import Received
 from dynexport.settings.models import MqttSection
-from utility_simulator.pki import Pki, make_pki
+from dynexport.testing.pki import Pki, make_pki
 from utility_simulator.server import Server
 from utility_simulator.style import drawn
 from utility_simulator.tree import Program, Request, Utility, stated, watts
@@ -200,8 +200,7 @@ def killing(rng: random.Random) -> Iterator[Killing]:
         finally:
             stack.stop(list(stack.processes))
             stack.bus.stop()
-            server.shutdown()
-            server.server_close()
+            server.close()
 
 
 def _csip(server: Server, pki: Pki) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from csip_client.reports import Facts
 from csip_client.telemetry import Role, Series
 from csip_client.wire import write
 from dynexport.identity import sfdi
+from dynexport.testing.pki import Pki
 from utility_simulator.document import V1_2, Version
-from utility_simulator.pki import Pki
 from utility_simulator.server import Server
 from utility_simulator.style import Style, drawn
 from utility_simulator.tree import Request, Utility
@@ -129,6 +129,5 @@ class Site:
         ]
 
     def end(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.close()
         self.store.close()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from csip_seed import SEED
 
 from csip_client.app import CsipClient
 from csip_client.registration import Standing
-from csip_client.start import build
+from csip_client.start import client
 from dynexport import messages as m
 from dynexport import topics
 from dynexport.clock import FakeClock
@@ -22,8 +24,9 @@ from dynexport.settings.models import Site
 from dynexport.testing.builders import meter_reading, site
 from dynexport.testing.context import codes
 from dynexport.testing.fakebus import FakeBus
-from utility_simulator.pki import Pki, make_pki
+from dynexport.testing.pki import Pki
 from utility_simulator.server import Server
+from utility_simulator.style import drawn
 from utility_simulator.tree import Program, Utility, stated, watts
 
 FALLBACK = {"csip": {"kind": "obligation", "fallback": {"export_limit_w": 1500.0}}}
@@ -34,7 +37,7 @@ class House:
 
     def __init__(self, pki: Pki, folder: Path, **csip: object) -> None:
         self.clock = FakeClock(datetime(2026, 1, 15, 2, 0, tzinfo=UTC))
-        self.utility = Utility(lambda: self.clock.now().timestamp())
+        self.utility = Utility(lambda: self.clock.now().timestamp(), style=drawn(random.Random(SEED)))
         self.utility.registered = True
         self.utility.programs = [[Program(1, default=stated(watts("opModExpLimW", 3000)))]]
         self.server = Server(self.utility, pki)
@@ -59,7 +62,9 @@ class House:
     def boot(self, site_now: Site | None = None) -> None:
         """Start the service anew on what it stored; its lanes are run by `turn`."""
         self.bus = FakeBus(self.clock)
-        self.client: CsipClient = build(Context("csip-client", site_now or self.site, self.bus, self.clock))
+        self.client: CsipClient = client(
+            Context("csip-client", site_now or self.site, self.bus, self.clock), (site_now or self.site).csip
+        )
 
     def turn(self, seconds: float) -> None:
         lanes = self.client.lanes
@@ -82,14 +87,8 @@ class House:
         return found
 
     def end(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.close()
         self.client.store.close()
-
-
-@pytest.fixture(scope="session")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    return make_pki(tmp_path_factory.mktemp("pki"))
 
 
 @pytest.fixture
@@ -139,6 +138,26 @@ def test_a_ramp_is_stated_every_second_with_a_short_ttl(house: House) -> None:
     assert len(steps) > 15
     assert all(one - two == pytest.approx(100.0) for one, two in pairwise(steps))  # type: ignore[operator]
     assert all((each.ttl_s or 99.0) <= 7.0 for each in ramp if each.export_limit_w in steps)
+
+
+def test_no_statement_lapses_while_it_stands_not_even_on_the_way_back_from_a_disconnection(
+    house: House,
+) -> None:
+    house.turn(30.0)
+    now = int(house.utility.now())
+    off = house.utility.control("AA", now, 90, "<opModConnect>false</opModConnect>")
+    house.utility.programs[0][0].controls["A"] = off
+    house.turn(60.0)
+    generation_w = []
+    for _ in range(150):
+        house.turn(1.0)
+        said = house.limit
+        assert said is not None
+        assert said.issued_at is not None
+        assert said.ttl_s is not None
+        assert (house.clock.now() - said.issued_at).total_seconds() < said.ttl_s
+        generation_w.append(said.generation_limit_w)
+    assert generation_w.count(0.0) >= 59
 
 
 def test_another_pin_takes_the_statement_back_at_once(pki: Pki, tmp_path: Path) -> None:

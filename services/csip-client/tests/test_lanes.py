@@ -11,7 +11,7 @@ from lane_site import DER_W, FACTS, SITE_W, START, Site
 from csip_client.der_status import DerStatus
 from csip_client.model import Mode
 from csip_client.registration import Standing
-from utility_simulator.pki import Pki
+from dynexport.testing.pki import Pki
 from utility_simulator.tree import Program, stated, watts
 
 
@@ -223,9 +223,8 @@ def test_a_control_that_cannot_be_read_holds_the_fallback_and_lets_the_others_in
     program.controls["A"] = site.utility.control("AA", now, 500, watts("opModNewLimW", 5))
     site.run(70.0)
     assert site.watts() == {"export_limit_w": 1500.0}
-    program.controls["A"] = (
-        program.controls["A"].replace("<start>", "<begin>").replace("</start>", "</begin>")
-    )
+    text = site.utility.control("AA", now, 500, watts("opModNewLimW", 5)).xml(now)
+    program.controls["A"] = text.replace("<start>", "<begin>").replace("</start>", "</begin>")
     program.controls["B"] = site.utility.control("BB", now, 500, watts("opModExpLimW", 700))
     site.run(70.0)
     assert site.watts() == {"export_limit_w": 700.0}
