@@ -8,7 +8,7 @@ UV_COMPILE := uv pip compile -q --universal --generate-hashes --no-annotate --no
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up image test integration conformance procedures bench bench-quick bench-faults soak lint docs lock clean
+.PHONY: help demo up image test integration conformance procedures bench bench-quick bench-faults soak soak-csip lint docs lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench-faults: .venv/.stamp-dev ## every fault of docs/safety.md on the whole sta
 
 soak: .venv/.stamp-dev ## 2.5 million random merges and 10,000 control seconds under faults
 	$(BIN)/python -m bench.soak
+
+soak-csip: .venv/.stamp-dev ## csip-client killed at 200 random instants, about 10 minutes (DYNEXPORT_SEED=... repeats a run)
+	DYNEXPORT_KILLS=200 $(BIN)/pytest -q services/csip-client/tests/test_killed.py
 
 lint: .venv/.stamp-dev ## style, format and types
 	$(BIN)/ruff check

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
 from pathlib import Path
+
+from csip_seed import SEED
 
 from csip_client.app import CsipClient
 from csip_client.start import client
@@ -18,6 +21,7 @@ from dynexport.testing.fakebus import FakeBus
 from dynexport.testing.pki import Pki
 from utility_simulator.document import V1_2, Version
 from utility_simulator.server import Server
+from utility_simulator.style import drawn
 from utility_simulator.tree import Program, Utility, stated, watts
 
 FALLBACK = {"csip": {"kind": "obligation", "fallback": {"export_limit_w": 1500.0}}}
@@ -36,7 +40,9 @@ class House:
         **csip: object,
     ) -> None:
         self.clock = FakeClock(datetime(2026, 1, 15, 2, 0, tzinfo=UTC))
-        self.utility = Utility(lambda: self.clock.now().timestamp(), version=wire)
+        self.utility = Utility(
+            lambda: self.clock.now().timestamp(), version=wire, style=drawn(random.Random(SEED))
+        )
         self.utility.registered = True
         self.utility.programs = [[Program(1, default=stated(watts("opModExpLimW", 3000)))]]
         self.server = Server(self.utility, pki)

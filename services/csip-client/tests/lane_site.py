@@ -57,7 +57,7 @@ class Site:
             seed=rng.getrandbits(30),
             style=style or drawn(rng),
         )
-        self.wanted = {"version": version.name, "dcap_path": "/dcap", **wanted}
+        self.wanted = {"version_wanted": version.name, "dcap_path": "/dcap", **wanted}
         self.http: dict[str, Any] = {}  # other time-outs than a real one's
         self.server = Server(self.utility, pki)
         self.folder = folder
@@ -78,7 +78,7 @@ class Site:
                 HttpSession(self.server.address, tls, **self.http),
             ),
             who,
-            Wanted(self.wanted["version"], self.wanted["dcap_path"], 28547, 10_000.0),
+            Wanted(self.wanted["version_wanted"], self.wanted["dcap_path"], 28547, 10_000.0),
             self.store,
             wall=lambda: START + self.mono - self.skew_s,
             random=rng.random,

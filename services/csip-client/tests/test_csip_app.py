@@ -16,13 +16,8 @@ from dynexport import topics
 from dynexport.messages import stamp
 from dynexport.testing.builders import meter_reading
 from dynexport.testing.context import codes
-from dynexport.testing.pki import Pki, make_pki
+from dynexport.testing.pki import Pki
 from utility_simulator.tree import Program, stated, watts
-
-
-@pytest.fixture(scope="session")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    return make_pki(tmp_path_factory.mktemp("pki"))
 
 
 @pytest.fixture

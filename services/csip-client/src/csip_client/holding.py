@@ -42,9 +42,21 @@ def absorb(
 
 def current_programs(before: Iterable[Program], seen: Assignments) -> tuple[Program, ...]:
     """The programs after this walk: those that were seen, and what an incomplete walk has not read yet."""
+    stored = {(program.device, program.id): program for program in before}
     fresh = {(program.device, program.id) for program in seen.programs}
-    kept = () if seen.complete else (each for each in before if (each.device, each.id) not in fresh)
-    return (*seen.programs, *kept)
+    kept = () if seen.complete else (each for key, each in stored.items() if key not in fresh)
+    return (*(_with_default(each, stored.get((each.device, each.id))) for each in seen.programs), *kept)
+
+
+def _with_default(seen: Program, stored: Program | None) -> Program:
+    """A default that could not be read is the stored one, with what was found to be unreadable since."""
+    if seen.default_read:
+        return seen
+    old = stored.default if stored is not None else None
+    if old is None or seen.default is None:
+        return replace(seen, default=old or seen.default, default_read=True)
+    values = {**old.values, **seen.default.values}
+    return replace(seen, default=replace(old, values=values), default_read=True)
 
 
 def latest_end(held: Held) -> int:

@@ -92,12 +92,16 @@ class Default:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A DERProgram under one of the EndDevice's function set assignments; `default` None: it has none."""
+    """A DERProgram under one of the EndDevice's function set assignments; `default` None: it has none.
+
+    `default_read` False: that could not be read since we started, so that the stored one still counts.
+    """
 
     device: str
     id: str
     primacy: int
     default: Default | None = None
+    default_read: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,14 +62,15 @@ class Reader:
         return Read(poll_rate(first), contents, self._ended_by)
 
     def _content(self, listed: r.DERProgram, before: Content | None) -> Content:
-        known = before.program.default if before else None
-        program = Program(self.device, _id(listed), listed.primacy, known)
+        program = Program(self.device, _id(listed), listed.primacy)
         controls, unreadable = self._controls(listed, program, before.controls if before else ())
-        stated = self._default(listed, known)
+        stated, read = self._default(
+            listed, before.program if before else replace(program, default_read=False)
+        )
         if unreadable:  # not even what or when: until it can be read, the fallback holds
             values = {**(stated.values if stated else {}), Mode.UNKNOWN: True}
             stated = Default(values, stated.grad_pct_per_s if stated else None)
-        return Content(replace(program, default=stated), controls)
+        return Content(replace(program, default=stated, default_read=read), controls)
 
     def _controls(
         self, listed: r.DERProgram, program: Program, before: tuple[Control, ...]
@@ -102,24 +103,24 @@ class Reader:
             self.warn(f"control {found.mrid} asks for something that we do not know: the fallback holds, too")
         return found
 
-    def _default(self, listed: r.DERProgram, before: Default | None) -> Default | None:
-        """404, 204 and an empty body mean that the program has none; any other failure keeps the last one."""
+    def _default(self, listed: r.DERProgram, before: Program) -> tuple[Default | None, bool]:
+        """And whether it was ever read: 404, 204 and an empty body are none, any other failure keeps the last one."""
         if listed.DefaultDERControlLink is None:
-            return None
+            return None, True
         try:
             self._go_on()
             node = self.fetch.get(listed.DefaultDERControlLink)
             found = None if node is None else default(node, self.set_max_w, self.fetch.version)
         except (*Failure, _Ended) as error:
             if isinstance(error, Refused) and error.status in HAS_NONE:
-                return None
+                return None, True
             self._failed(f"the default of {_id(listed)}", error)
-            return before
+            return before.default, before.default_read
         if found is not None and Mode.UNKNOWN in found.values:
             self.warn(
                 f"the default of {_id(listed)} has something that we do not know: the fallback holds, too"
             )
-        return found
+        return found, True
 
     def _go_on(self) -> None:
         if self._ended_by is not None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 DER_LINKS = {"DERCapabilityLink": "dercap", "DERSettingsLink": "derg", "DERStatusLink": "ders"}
 PUT_BY_CLIENT = ("dercap", "derg", "ders", "cp")
-NOT_FOUND = 404
+NOTHING, NOT_FOUND = 204, 404
 
 Answer = tuple[int, bytes]
 
@@ -76,7 +76,7 @@ class Pages:
     def _default(self, place: list[str]) -> Answer:
         default = self._utility.programs[int(place[0])][int(place[1])].default
         if default is None:
-            return (204 if self._utility.style.empty else NOT_FOUND), b""
+            return (NOTHING if self._utility.style.empty else NOT_FOUND), b""
         if isinstance(default, int):
             return default, b""
         return 200, self._made("DefaultDERControl", f"<mRID>DD</mRID>{default}", None)
@@ -132,7 +132,6 @@ class Pages:
     ) -> bytes:
         """A document; before the device is registered no answer has a pollRate."""
         given = dict(attributes or {})
-        style = self._utility.style
-        if rate is not None and self._utility.registered and rate not in style.unrated:
+        if rate is not None and self._utility.registered and rate not in self._utility.style.unrated:
             given["pollRate"] = str(self._utility.rates[rate])
-        return style.written(document(name, self._utility.version, inside, given))
+        return self._utility.style.written(document(name, self._utility.version, inside, given))

@@ -9,7 +9,7 @@ import json
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from utility_simulator.controls import Control, Program, stated, watts
 from utility_simulator.document import V1_2, Version
@@ -44,11 +44,17 @@ class Utility:
     """
 
     def __init__(
-        self, now: Callable[[], float], *, version: Version = V1_2, seed: int = 1, style: Style = PLAIN
+        self,
+        now: Callable[[], float],
+        *,
+        version: Version = V1_2,
+        seed: int = 1,
+        page: int | None = None,
+        style: Style = PLAIN,
     ) -> None:
         self.now = now
         self.version = version
-        self.style = style
+        self.style = style if page is None else replace(style, page=page)
         self.programs: list[list[Program]] = [[]]
         self.withdrawn: set[int] = set()  # function set assignments that are listed no longer
         self.lists_ended = True
