@@ -77,6 +77,14 @@ def test_an_existing_file_is_never_overwritten_and_nothing_is_left_half_made(tmp
     assert (tmp_path / "device.csr").read_text() == "mine"
 
 
+def test_without_a_folder_the_files_stand_beside_site_yaml(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DYNEXPORT_CONFIG", str(tmp_path / "site.yaml"))
+    assert cert("device", "--pen", PEN).exit_code == 0
+    assert (tmp_path / "csip" / "device.key").exists()
+
+
 @pytest.mark.needs("openssl")
 def test_openssl_verifies_a_signed_device_and_reads_the_profile(tmp_path: Path) -> None:
     device = signed(tmp_path)

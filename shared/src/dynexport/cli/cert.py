@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,10 +18,11 @@ from dynexport.cli.connect import CLOCK
 from dynexport.pki import files, profile
 from dynexport.pki.hardware import hardware_name, hardware_type
 from dynexport.pki.shown import broken_at, days_left, lines
+from dynexport.settings.load import find
 
 DEVICE_YEARS, TEST_YEARS = 5, 1
 TEST_POLICIES = (profile.DEVICE, profile.TEST, profile.SELF_SIGNED)
-FOLDER = typer.Argument(Path("csip"), help="Where to; default csip. Made with mode 0700.")
+FOLDER = typer.Argument(None, help="Where to; default `csip` beside site.yaml. Made with mode 0700.")
 PEN = typer.Option(..., min=1, max=99_999_999, help="Private enterprise number of the maker.")
 SERIAL = typer.Option(None, help="Serial number of the device; default a random one.")
 TYPE = typer.Option(None, help="OID of the hardware's type; default 1.3.6.1.4.1.40732.PEN.1.")
@@ -46,7 +48,7 @@ def _said() -> Iterator[None]:
 
 @cert.command("device")
 def device(
-    folder: Path = FOLDER,
+    folder: Path | None = FOLDER,
     pen: int = PEN,
     serial: str | None = SERIAL,
     hardware: str | None = TYPE,
@@ -55,7 +57,7 @@ def device(
     with _said():
         names = hardware_name(hardware or hardware_type(pen), serial or str(uuid.uuid4()))
         key = files.new_key()
-        _request(folder, "device", key, profile.device_request(key, names))
+        _request(_place(folder), "device", key, profile.device_request(key, names))
     typer.echo(
         "next: send device.csr to who signs for you (maker or distributor); device.key never leaves this machine"
     )
@@ -64,12 +66,12 @@ def device(
 @cert.command("manufacturer")
 def manufacturer(
     organisation: str = typer.Option(..., help="The maker's name, as it shall stand in certificates."),
-    folder: Path = FOLDER,
+    folder: Path | None = FOLDER,
 ) -> None:
     """Make a manufacturer's key and the request (CSR) for its certificate: manufacturer.key, manufacturer.csr."""
     with _said():
         key = files.new_key()
-        _request(folder, "manufacturer", key, profile.manufacturer_request(key, organisation))
+        _request(_place(folder), "manufacturer", key, profile.manufacturer_request(key, organisation))
     typer.echo("next: have manufacturer.csr signed by the distributor's root, then `dynexport cert sign`")
 
 
@@ -103,7 +105,7 @@ def sign(
 
 @cert.command("self-signed")
 def self_signed(
-    folder: Path = FOLDER,
+    folder: Path | None = FOLDER,
     pen: int = PEN,
     serial: str | None = SERIAL,
     host: str = typer.Option("localhost", help="Name or address of the test server."),
@@ -121,10 +123,11 @@ def self_signed(
         )
         server = profile.server_certificate(keys["server"].public_key(), _host(host), issuer, now, TEST_YEARS)
         chains = {"root": (root,), "device": (made, root), "server": (server, root)}
+        place = _place(folder)
         _write(
-            {folder / f"{each}.key": (files.key_pem(key), files.PRIVATE) for each, key in keys.items()}
+            {place / f"{each}.key": (files.key_pem(key), files.PRIVATE) for each, key in keys.items()}
             | {
-                folder / f"{each}.pem": (files.chain_pem(*chain), files.PUBLIC)
+                place / f"{each}.pem": (files.chain_pem(*chain), files.PUBLIC)
                 for each, chain in chains.items()
             }
         )
@@ -169,6 +172,10 @@ def _write(made: Mapping[Path, tuple[bytes, int]]) -> None:
     files.write_new(made)
     for path in made:
         typer.echo(f"written: {path}")
+
+
+def _place(folder: Path | None) -> Path:
+    return folder or find(None, os.environ).parent / "csip"
 
 
 def _host(host: str) -> x509.GeneralName:
