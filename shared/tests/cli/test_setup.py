@@ -14,6 +14,7 @@ from dynexport.cli.main import application
 from dynexport.cli.setup import verb
 from dynexport.cli.setup.answers import QUESTIONS
 from dynexport.cli.setup.machine import refusal
+from dynexport.cli.setup.writing import changed_text
 from dynexport.modbus.address import TcpAddress, address_of
 from dynexport.settings.load import load, load_with_warnings
 from dynexport.settings.models import SunSpecMeter
@@ -262,7 +263,21 @@ def test_batteries_and_what_else_makes_power_must_be_answered(tmp_path: Path) ->
 
 def test_a_battery_another_roof_the_distributor_and_a_tariff_are_asked_for(tmp_path: Path) -> None:
     rest = ["yes", "wall", "5000", "never", "no", "yes", "old-roof", "3000", "may", "no"]
-    rest += ["yes", "", "yes", "10:00", "15:00", "1500", "Sun tax", "no", "yes", "localhost", "1883", "no"]
+    rest += [
+        "yes",
+        "",
+        "no",
+        "yes",
+        "10:00",
+        "15:00",
+        "1500",
+        "Sun tax",
+        "no",
+        "yes",
+        "localhost",
+        "1883",
+        "no",
+    ]
     done = setup(tmp_path, said=typed([*SITE_SAID, *AGREEMENT_SAID, *METER_SAID, *INVERTER_SAID, *rest]))
     assert done.exit_code == 0, done.output
     site = load(tmp_path / "site.yaml", {})
@@ -271,6 +286,27 @@ def test_a_battery_another_roof_the_distributor_and_a_tariff_are_asked_for(tmp_p
     assert site.sources["csip"].fallback.export_limit_w == 1500
     assert site.tariff is not None
     assert site.tariff.windows[0].name == "Sun tax"
+
+
+UTILITY = ["http://x", "https://utility.example", "", "", "", "28547", "111116", "111115", "41020000000"]
+
+
+def test_the_utility_server_is_asked_for_and_its_pin_checked(tmp_path: Path) -> None:
+    rest = ["no", "no", "yes", "", "yes", *UTILITY, "no", "yes", "localhost", "1883", "no"]
+    devices = [*SITE_SAID, *AGREEMENT_SAID, *METER_SAID, *INVERTER_SAID]
+    done = setup(tmp_path, said=typed([*devices, *rest]))
+    assert done.exit_code == 0, done.output
+    assert "must begin with https://" in done.output
+    assert "check digit does not fit" in done.output
+    csip = load(tmp_path / "site.yaml", {}).csip
+    assert csip is not None
+    assert (csip.server, csip.pen, csip.pin, csip.nmi) == (UTILITY[1], 28547, 111115, "41020000000")
+    assert csip.key == str(tmp_path / "csip" / "device.key")
+
+
+def test_without_its_source_the_csip_section_goes() -> None:
+    text = "sources:\n  csip: {kind: obligation}\ncsip:\n  pen: 1\n"
+    assert "csip" not in changed_text(text, {"sources": {}})
 
 
 def test_a_serial_port_is_asked_for_its_speed(tmp_path: Path) -> None:

@@ -84,13 +84,15 @@ def _coming(plan: Schedule, server_now: float) -> list[dict[str, Any]]:
             "start": rfc3339(datetime.fromtimestamp(start, UTC)),
             "end": rfc3339(datetime.fromtimestamp(segment.end, UTC)),
             "mrid": segment.held.control.mrid,
+            "program": segment.held.control.program,
         }
         for start, mode, segment in sorted(segments, key=lambda each: each[:2])
     ]
 
 
 def _in_force(found: InForce) -> dict[str, Any]:
-    return {"value": found.value, "origin": found.origin}
+    said = {"value": found.value, "origin": found.origin}
+    return said if found.held is None else {**said, "program": found.held.control.program}
 
 
 def _acting(in_force: Mapping[Mode, InForce]) -> Held | None:

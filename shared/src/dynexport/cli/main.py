@@ -9,6 +9,7 @@ import typer
 
 from dynexport import __version__
 from dynexport.cli import access, conform, owner, running, scanning
+from dynexport.cli.cert import cert
 from dynexport.cli.doctor.verb import doctor
 from dynexport.cli.setup.verb import setup
 
@@ -41,9 +42,13 @@ OWN = (
 
 
 def add(app: typer.Typer, entry: EntryPoint) -> None:
-    """Add a service's verb; one that cannot be loaded is said, not fatal."""
+    """Add a service's verb, or its group of verbs; one that cannot be loaded is said, not fatal."""
     try:
-        app.command(name=entry.name)(entry.load())
+        verb = entry.load()
+        if isinstance(verb, typer.Typer):
+            app.add_typer(verb, name=entry.name)
+        else:
+            app.command(name=entry.name)(verb)
     except (ImportError, AttributeError) as error:
         typer.echo(f"the verb `{entry.name}` of {entry.value} cannot be loaded: {error}", err=True)
 
@@ -55,6 +60,7 @@ def application() -> typer.Typer:
     for verb in OWN:
         app.command()(verb)
     app.add_typer(access.user, name="user")
+    app.add_typer(cert, name="cert")
     for entry in sorted(entry_points(group=GROUP), key=lambda found: found.name):
         add(app, entry)
     return app

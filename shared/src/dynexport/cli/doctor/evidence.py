@@ -25,6 +25,7 @@ class Evidence:
     limits: Mapping[str, tuple[m.Limit, bool]] = field(default_factory=dict)
     offsets_s: Mapping[str, float] = field(default_factory=dict)
     dropped: tuple[Rejected, ...] = ()
+    csip: m.CsipStatus | None = None
 
     def age_s(self, message: m.Message) -> float:
         """How long ago it was said, by its own stamp."""
@@ -41,7 +42,9 @@ def evidence(heard: Heard, now: datetime, mono: float) -> Evidence:
         for one in received
         if one.topic is topics.LIMIT and isinstance(one.message, m.Limit)
     }
-    return Evidence(now, mono, snapshot, limits, _offsets(received, now, mono), tuple(heard.dropped))
+    said = [one.message for one in received if isinstance(one.message, m.CsipStatus)]
+    offsets = _offsets(received, now, mono)
+    return Evidence(now, mono, snapshot, limits, offsets, tuple(heard.dropped), said[-1] if said else None)
 
 
 def _offsets(received: list[Received], now: datetime, mono: float) -> dict[str, float]:

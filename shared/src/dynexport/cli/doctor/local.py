@@ -24,6 +24,11 @@ def settings(path: Path, doubts: list[Problem]) -> list[Finding]:
     return found or [ok("site.yaml", f"{path} makes sense")]
 
 
+def missing(path: Path) -> Finding:
+    """There is no site.yaml."""
+    return wrong("site.yaml", f"{path} is not there", "`dynexport setup` writes one")
+
+
 def unusable(problems: list[Problem]) -> list[Finding]:
     """site.yaml cannot be used."""
     return [wrong("site.yaml", str(problem), "mend it, then `dynexport check`") for problem in problems]

@@ -13,7 +13,7 @@ import typer
 
 from dynexport.access import as_user, folder_of
 from dynexport.cli.connect import CLOCK, CONFIG, OWNER
-from dynexport.cli.doctor import broker, devices, local, services
+from dynexport.cli.doctor import broker, csip, devices, local, services
 from dynexport.cli.doctor.evidence import Evidence, evidence
 from dynexport.cli.doctor.finding import Finding, Verdict, exit_code
 from dynexport.cli.doctor.redact import redactor
@@ -65,12 +65,14 @@ def examine(path: Path, look_s: float) -> Examination:
     try:
         done.site, doubts = load_with_warnings(path)
     except ConfigError as error:
-        done.findings = local.unusable(error.problems)
+        done.findings = local.unusable(error.problems) if path.exists() else [local.missing(path)]
         return done
     folder = folder_of(path, os.environ)
     done.findings += local.settings(path, doubts)
     done.findings += local.secrets(path, done.site, folder)
     done.findings += local.acl(done.site, folder)
+    if done.site.csip is not None:
+        done.findings += csip.files(done.site.csip, CLOCK.now())
     site = done.site = done.site.model_copy(update={"mqtt": as_user(done.site.mqtt, folder, OWNER)})
     done.findings.append(local.clock(CLOCK.now(), site.site.clock))
     try:
@@ -94,6 +96,7 @@ def _on_the_bus(site: Site, seen: Evidence, sha256: str) -> list[Finding]:
         *devices.meter(site, seen),
         *devices.inverters(site, seen),
         *devices.envelope(site, seen),
+        *(csip.server(seen.csip) if site.csip is not None else ()),
     ]
 
 

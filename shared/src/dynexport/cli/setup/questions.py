@@ -9,6 +9,7 @@ import typer
 
 from dynexport.cli.setup import devices
 from dynexport.cli.setup.ask import ask, clock, text, watts, watts_or_none, whole, yes, zone
+from dynexport.cli.setup.utility import utility
 from dynexport.modbus.scan import Found
 from dynexport.settings.shape import value_at
 
@@ -70,6 +71,9 @@ def _sources(old: Entry, agreement: Entry) -> Entry:
     entry: Entry = {"sources": sources}
     if yes("Does the distributor send limits (CSIP-AUS, a `flexible export` offer)?", was["csip"]):
         sources["csip"] = _csip(known.get("csip") or {}, agreement)
+        section = utility(old.get("csip") or {})
+        if section is not None:
+            entry["csip"] = section
     if yes("Does a tariff limit export at times of the day?", was["tariff"]):
         sources["tariff"] = known.get("tariff") or {"kind": "preference"}
         entry["tariff"] = {"windows": _windows(value_at(old, ("tariff", "windows")) or [])}

@@ -15,7 +15,7 @@ HEAD = """\
 # Look at it with `dynexport check` after every change, and restart the services.
 """
 ORDER = tuple(Site.model_fields)
-REPLACED = ("meter", "inverters", "batteries", "uncontrolled", "sources", "tariff")
+REPLACED = ("meter", "inverters", "batteries", "uncontrolled", "sources", "tariff", "csip")
 MEANINGS = {
     "manual": "Limits of your own, as `dynexport limit 0 --for 1h` sets them.",
     "tariff": "The windows below.",
@@ -47,6 +47,8 @@ def changed_text(text: str, answers: Mapping[str, Any]) -> str:
         _put(site, name, value, whole=name in REPLACED)
     if "tariff" in site and "tariff" not in (site.get("sources") or {}):
         del site["tariff"]  # without its source its windows would have no effect
+    if "csip" in site and "csip" not in (site.get("sources") or {}):
+        del site["csip"]  # nor would the server
     if site == yaml.load(text):
         return text
     out = io.StringIO()
