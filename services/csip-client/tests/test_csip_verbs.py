@@ -27,7 +27,7 @@ from dynexport.pki.shown import number_of
 from dynexport.service import OFFLINE, ONLINE
 from dynexport.settings.models import MqttSection
 from dynexport.testing.builders import SITE
-from utility_simulator.pki import Pki, make_pki
+from dynexport.testing.pki import Pki, make_pki
 from utility_simulator.server import Server
 from utility_simulator.tree import Program, Utility, stated, watts
 

@@ -26,16 +26,11 @@ from csip_client.layout import Layout
 from csip_client.telemetry import Role, Series
 from dynexport import messages as m
 from dynexport.testing.context import codes
-from dynexport.testing.pki import Pki, make_pki
+from dynexport.testing.pki import Pki
 from utility_simulator.document import V1_3
 from utility_simulator.tree import Request, watts
 
 BATTERY = {"id": "garage", "rated_w": 5000, "max_charge_w": 5000, "energy_wh": 10000}
-
-
-@pytest.fixture(scope="session")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    return make_pki(tmp_path_factory.mktemp("pki"))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from csip_client.storage import STORED, BatteryView, charge_pct, connect_status,
 from csip_client.wire import write
 from dynexport.messages import BatteryReading
 from dynexport.settings.devices import Battery
-from dynexport.testing.pki import Pki, make_pki
+from dynexport.testing.pki import Pki
 from utility_simulator.document import V1_3
 
 GARAGE = {"id": "garage", "rated_w": 5000, "max_charge_w": 4000, "energy_wh": 13500, "reserve_wh": 1350}
@@ -80,11 +80,6 @@ def test_ratings_of_batteries_are_summed_and_a_sum_with_a_gap_is_left_out() -> N
     found = with_batteries(write.Ratings(10000), [whole, gap])
     assert (found.max_charge_w, found.max_discharge_w, found.max_wh, found.min_wh) == (None, 7000, None, None)
     assert with_batteries(write.Ratings(10000), []) == write.Ratings(10000)
-
-
-@pytest.fixture(scope="session")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    return make_pki(tmp_path_factory.mktemp("pki"))
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def discover(config: Path | None = CONFIG) -> None:
     http = HttpSession(section.server, tls)
     doubts = 0
     try:
-        version, dcap = resolve(http, section.version, section.dcap_path)
+        version, dcap = resolve(http, section.version, section.dcap_path, lambda: CLOCK.now().timestamp())
         fetch = Fetcher(http, version, lambda: CLOCK.now().timestamp())
         walk = Discovery(fetch, who, site.rated_w, lambda: CLOCK.now().timestamp())
         for line in walk.lines(dcap):
