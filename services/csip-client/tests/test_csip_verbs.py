@@ -16,6 +16,7 @@ from csip_client import shown
 from csip_client.adapters.store import Store
 from csip_client.model import Default, Mode
 from csip_client.model import Program as Held
+from csip_client.obey import Obedience, Policy
 from dynexport import topics
 from dynexport.broker import start_broker
 from dynexport.bus import MqttBus
@@ -143,6 +144,17 @@ def test_forget_without_a_broker_wants_to_be_told_that_the_client_is_stopped(hou
     assert "1 programs" in done.output
     assert "the fallback of sources.csip counts" in done.output
     assert house.store().programs() == ()
+
+
+def test_after_forgetting_nothing_is_stated_until_the_server_was_asked(house: House) -> None:
+    _held(house)
+    policy = Policy(10000.0, {"export_limit_w": 1500.0})
+    before = Obedience(house.store(), policy, lambda most: 0)
+    assert before.now(0.0).statement.watts
+    assert house.type("forget", "--yes", "--the-client-is-stopped").exit_code == 0
+    after = Obedience(house.store(), policy, lambda most: 0)
+    assert not after.knows_anything
+    assert not after.now(0.0).statement.watts
 
 
 def test_forget_asks_first(house: House) -> None:

@@ -59,6 +59,16 @@ def test_a_missing_file_and_a_mistyped_pin_are_wrong(section: CsipSection) -> No
     assert "check digit" in said(section, pin=111116)[0][1]
 
 
+def test_a_key_that_is_not_for_us_to_see_is_a_doubt(
+    section: CsipSection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    assert [verdict for verdict, _ in said(section)] == [Verdict.DOUBT]
+
+
 @pytest.mark.parametrize(
     ("fields", "verdict", "words"),
     [

@@ -33,6 +33,11 @@ def files(csip: CsipSection, now: datetime) -> list[Finding]:
         key = read_key(Path(csip.key))
         read_chain(Path(csip.ca))
     except PkiError as error:
+        if isinstance(error.__cause__, PermissionError):
+            advice = (
+                "the key is for csip-client's user only: `dynexport csip discover` as that user looks at it"
+            )
+            return [doubt(ABOUT, f"{error}: not looked at", advice)]
         return [wrong(ABOUT, str(error), "docs/csip.md says how they are made, and who gives the roots")]
     found = []
     if Path(csip.key).stat().st_mode & OTHERS:
