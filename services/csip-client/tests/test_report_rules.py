@@ -128,6 +128,57 @@ def test_a_404_where_we_report_rediscovers_from_the_top(house: House) -> None:
     assert house.utility.names["edev"] in since
 
 
+def test_a_mirror_made_without_a_word_where_is_found_in_the_list(house: House) -> None:
+    answer = house.utility._answer
+
+    def silent(request: Request) -> tuple[int, dict[str, str], bytes]:
+        status, headers, body = answer(request)
+        return (
+            (204, {}, body)
+            if request.method == "POST" and headers.get("Location")
+            else (status, headers, body)
+        )
+
+    house.utility._answer = silent  # type: ignore[method-assign]
+    lives(house, 130)
+    assert len(posted(house, SITE_W)) >= 1
+    assert counts(house)[3] == 2, "each mirror was posted once"
+
+
+def test_a_mirror_that_the_server_lists_no_more_is_made_anew_with_the_same_mrid(house: House) -> None:
+    lives(house, 70)
+    made = names(house)
+    house.utility.mirrors.clear()
+    lives(house, 130)
+    assert counts(house)[3] == 4
+    assert names(house) == made
+
+
+def test_one_mirror_that_is_refused_holds_up_no_other_one(house: House) -> None:
+    lives(house, 70)
+    layout = Layout(28547, house.client.who.lfdi)
+    site = house.utility.names["mirror:" + layout.mrid(layout.place(SITE_W))]
+    house.utility.failing = lambda request: (503, {}) if request.path == site else None
+    so_far, tried = len(posted(house, DER_W)), len(house.utility.requests)
+    lives(house, 300)
+    assert len(posted(house, DER_W)) - so_far >= 4
+    assert len([each for each in house.utility.requests[tried:] if each.path == site]) <= 10, "backed off"
+    house.utility.failing = lambda request: None
+    lives(house, 130)
+    starts = [start for start, _, _ in posted(house, SITE_W)]
+    assert starts == list(range(starts[0], starts[-1] + 60, 60))
+
+
+@pytest.mark.parametrize(("sections", "category"), [({}, "200000"), ({"batteries": [BATTERY]}, "800000")])
+def test_device_category_is_200000_for_solar_and_800000_with_storage(
+    build: Callable[..., House], sections: dict[str, object], category: str
+) -> None:
+    house = build(sections=sections)
+    house.utility.registered = False
+    lives(house, 5)
+    assert value(house.utility.bodies("edev")[0], "deviceCategory") == category
+
+
 def test_a_404_that_stays_is_no_storm(house: House) -> None:
     lives(house, 30)
     house.utility.failing = for_resource(house, "ders", 404)
