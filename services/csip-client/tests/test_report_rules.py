@@ -441,6 +441,32 @@ def test_too_many_readings_drop_the_oldest_first_with_an_event(
     assert late[0] > outage + 600
 
 
+@pytest.mark.parametrize("count", [0, 2])
+def test_row_13_a_list_of_no_or_two_der_is_no_crash(house: House, count: int) -> None:
+    get = house.utility._get
+
+    def changed(name: str, request: Request) -> bytes | None:
+        body = get(name, request)
+        if name != "der" or body is None:
+            return body
+        entry = body[body.index(b"<DER href") : body.index(b"</DERList>")]
+        return body.replace(entry, entry * count).replace(b'"1"', b'"%d"' % count)
+
+    house.utility._get = changed  # type: ignore[method-assign]
+    lives(house, 130)
+    assert (counts(house)[0] > 0) is (count > 0)
+    house.utility._get = get  # type: ignore[method-assign]
+    lives(house, 70)
+    assert counts(house)[0] > 0, "an empty list is asked again"
+
+
+def test_row_25_volts_and_hertz_keep_their_decimals(build: Callable[..., House]) -> None:
+    house = build(report_also=["frequency"])
+    lives(house, 130)
+    assert posted(house, Series(Role.SITE, 29, 129))[-1][2] == 2413, "241.26 V in tenths"
+    assert posted(house, Series(Role.SITE, 33, power_of_ten=-2))[-1][2] == 4997, "49.97 Hz in hundredths"
+
+
 def test_row_26_no_inverter_that_answers_is_off_and_no_number_that_is_none(house: House) -> None:
     house.turn(130.0)
     assert status(house) == ("00", "1")

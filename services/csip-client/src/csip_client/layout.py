@@ -56,7 +56,7 @@ class Layout:
         return mrid(self.pen, self.lfdi, *apart, *_parts(series))
 
     def document(self, place: Place, carries: Iterable[Series], version: Version) -> bytes:
-        """A MirrorUsagePoint with the reading types that it carries; they may not change, so no post rate is in them."""
+        """A MirrorUsagePoint with the reading types that it carries; no post rate in them: a type may not change."""
         readings = [self._reading_type(series) for series in sorted(carries, key=str)]
         name = ROLE[place.role] if place.only is None else words(place.only)
         return write.mirror_usage_point(self.mrid(place), name, int(place.role), self.lfdi, readings, version)
