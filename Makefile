@@ -2,13 +2,13 @@
 REPEATS ?= 6
 BIN := .venv/bin
 PROJECTS := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
-SOURCES := shared/src $(wildcard services/*/src) bench tests
+SOURCES := shared/src $(wildcard services/*/src) bench conformance tests
 UV_COMPILE := uv pip compile -q --universal --generate-hashes --no-annotate --no-emit-index-url --no-header \
 	--no-emit-package dynexport --python-version 3.11 shared/pyproject.toml services/csip-client/pyproject.toml requirements-build.in
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up image test integration bench bench-quick bench-faults soak lint docs lock clean
+.PHONY: help demo up image test integration conformance procedures bench bench-quick bench-faults soak soak-csip lint docs lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,9 +25,16 @@ image: ## the container image of every service and the command line (needs Docke
 test: .venv/.stamp-dev ## every test: first the fast ones, then those with real processes
 	$(BIN)/pytest -q -n 2 -m "not integration and not slow"
 	$(BIN)/pytest -q -n 6 --dist loadgroup -m integration
+	@$(MAKE) --no-print-directory procedures
 
 integration: .venv/.stamp-dev ## only the tests with a real broker and real processes
 	$(BIN)/pytest -q -n 6 --dist loadgroup -m integration
+
+conformance: .venv-conformance/.stamp ## the official CSIP-AUS procedures, and docs/conformance.md from their results
+	.venv-conformance/bin/pytest -q -n 2 --page=write conformance
+
+procedures: .venv-conformance/.stamp # the same, compared with the page; skipped without Python 3.12
+	@[ ! -e .venv-conformance/.stamp ] || .venv-conformance/bin/pytest -q -n 2 conformance
 
 bench: .venv/.stamp-dev ## the closed-loop benchmark, up to 25 minutes (REPEATS=12 for a release)
 	$(BIN)/python -m bench --repeats $(REPEATS)
@@ -40,6 +47,9 @@ bench-faults: .venv/.stamp-dev ## every fault of docs/safety.md on the whole sta
 
 soak: .venv/.stamp-dev ## 2.5 million random merges and 10,000 control seconds under faults
 	$(BIN)/python -m bench.soak
+
+soak-csip: .venv/.stamp-dev ## csip-client killed at 200 random instants, about 10 minutes (DYNEXPORT_SEED=... repeats a run)
+	DYNEXPORT_KILLS=200 $(BIN)/pytest -q services/csip-client/tests/test_killed.py
 
 lint: .venv/.stamp-dev ## style, format and types
 	$(BIN)/ruff check
@@ -55,11 +65,14 @@ lock: ## bring both lock files in line with the pyproject.toml files (needs uv)
 	$(UV_COMPILE) requirements-dev.in -c requirements.lock -o requirements-dev.lock
 
 clean: ## remove the environment and every cache
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-conformance .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.stamp: requirements.lock $(PROJECTS) tools/venv
 	@tools/venv
+
+.venv-conformance/.stamp: requirements.lock requirements-dev.lock $(PROJECTS) tools/venv
+	@tools/venv conformance
 
 .venv/.stamp-dev: .venv/.stamp requirements-dev.lock
 	@tools/venv dev

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 
+from csip_seed import SEED
+
 from csip_client.app import CsipClient
-from csip_client.start import build
+from csip_client.start import client
 from dynexport import messages as m
 from dynexport import topics
 from dynexport.clock import FakeClock
@@ -15,9 +18,10 @@ from dynexport.settings.csip import CsipSection
 from dynexport.settings.models import Site
 from dynexport.testing.builders import site
 from dynexport.testing.fakebus import FakeBus
+from dynexport.testing.pki import Pki
 from utility_simulator.document import V1_2, Version
-from utility_simulator.pki import Pki
 from utility_simulator.server import Server
+from utility_simulator.style import drawn
 from utility_simulator.tree import Program, Utility, stated, watts
 
 FALLBACK = {"csip": {"kind": "obligation", "fallback": {"export_limit_w": 1500.0}}}
@@ -36,7 +40,8 @@ class House:
         **csip: object,
     ) -> None:
         self.clock = FakeClock(datetime(2026, 1, 15, 2, 0, tzinfo=UTC))
-        self.utility = Utility(lambda: self.clock.now().timestamp(), version=wire)
+        style = drawn(random.Random(SEED))
+        self.utility = Utility(lambda: self.clock.now().timestamp(), version=wire, style=style)
         self.utility.registered = True
         self.utility.programs = [[Program(1, default=stated(watts("opModExpLimW", 3000)))]]
         self.server = Server(self.utility, pki)
@@ -61,7 +66,9 @@ class House:
     def boot(self, site_now: Site | None = None) -> None:
         """Start the service anew on what it stored; its lanes are run by `turn`."""
         self.bus = FakeBus(self.clock)
-        self.client: CsipClient = build(Context("csip-client", site_now or self.site, self.bus, self.clock))
+        here = site_now or self.site
+        assert here.csip is not None
+        self.client: CsipClient = client(Context("csip-client", here, self.bus, self.clock), here.csip)
 
     def turn(self, seconds: float) -> None:
         lanes = self.client.lanes
@@ -84,6 +91,5 @@ class House:
         return found
 
     def end(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        self.server.close()
         self.client.store.close()

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from dynexport.broker import random_root, start_broker
 from dynexport.messages import Limit
 from dynexport.ports import Received
 from dynexport.settings.models import MqttSection
-from utility_simulator.pki import Pki, make_pki
+from dynexport.testing.pki import Pki, make_pki
 from utility_simulator.server import Server
+from utility_simulator.style import drawn
 from utility_simulator.tree import Program, Request, Utility, stated, watts
 
 DEFAULT_W, FALLBACK_W = 3000, 1500.0
@@ -60,7 +62,7 @@ class Ordering(Utility):
     """Orders one control after the other, cancels some and replaces some once they were received."""
 
     def __init__(self, rng: random.Random) -> None:
-        super().__init__(lambda: CLOCK.now().timestamp(), seed=rng.getrandbits(30), page=3)
+        super().__init__(lambda: CLOCK.now().timestamp(), seed=rng.getrandbits(30), style=drawn(rng))
         self.rates = dict.fromkeys(self.rates, RATE_S)
         self.registered = True
         self.programs = [[Program(1, default=stated(watts("opModExpLimW", DEFAULT_W)))]]
@@ -167,14 +169,15 @@ class Killing:
     def too_loose(self) -> list[str]:
         """Each statement that allowed more than the server did at that moment, or nothing at all."""
         found = []
-        for moment, limit in self.heard:
+        known = dropwhile(lambda said: said[1] is None, self.heard)  # at first nothing was ever stored
+        for moment, limit in known:
             if limit is None or limit.export_limit_w is None or limit.export_limit_w > DEFAULT_W:
                 found.append(f"{moment:.1f}: {limit}")
                 continue
             for order in self.utility.orders:
-                known = self.utility.received.get(order.mrid, float("inf")) < moment
+                met = self.utility.received.get(order.mrid, float("inf")) < moment
                 acts = order.start + MARGIN_S < moment < order.end - MARGIN_S and not order.done
-                if known and acts and limit.export_limit_w > order.export_w:
+                if met and acts and limit.export_limit_w > order.export_w:
                     found.append(f"{moment:.1f}: {limit.export_limit_w} W although {order}")
         return found
 
@@ -197,8 +200,7 @@ def killing(rng: random.Random) -> Iterator[Killing]:
         finally:
             stack.stop(list(stack.processes))
             stack.bus.stop()
-            server.shutdown()
-            server.server_close()
+            server.close()
 
 
 def _csip(server: Server, pki: Pki) -> dict[str, Any]:

@@ -16,13 +16,8 @@ from dynexport import topics
 from dynexport.messages import stamp
 from dynexport.testing.builders import meter_reading
 from dynexport.testing.context import codes
-from utility_simulator.pki import Pki, make_pki
+from dynexport.testing.pki import Pki
 from utility_simulator.tree import Program, stated, watts
-
-
-@pytest.fixture(scope="session")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    return make_pki(tmp_path_factory.mktemp("pki"))
 
 
 @pytest.fixture
@@ -72,6 +67,26 @@ def test_a_ramp_is_stated_every_second_with_a_short_ttl(house: House) -> None:
     assert len(steps) > 15
     assert all(one - two == pytest.approx(100.0) for one, two in pairwise(steps))  # type: ignore[operator]
     assert all((each.ttl_s or 99.0) <= 7.0 for each in ramp if each.export_limit_w in steps)
+
+
+def test_no_statement_lapses_while_it_stands_not_even_on_the_way_back_from_a_disconnection(
+    house: House,
+) -> None:
+    house.turn(30.0)
+    now = int(house.utility.now())
+    off = house.utility.control("AA", now, 90, "<opModConnect>false</opModConnect>")
+    house.utility.programs[0][0].controls["A"] = off
+    house.turn(60.0)
+    generation_w = []
+    for _ in range(150):
+        house.turn(1.0)
+        said = house.limit
+        assert said is not None
+        assert said.issued_at is not None
+        assert said.ttl_s is not None
+        assert (house.clock.now() - said.issued_at).total_seconds() < said.ttl_s
+        generation_w.append(said.generation_limit_w)
+    assert generation_w.count(0.0) >= 59
 
 
 def test_another_pin_takes_the_statement_back_at_once(pki: Pki, tmp_path: Path) -> None:

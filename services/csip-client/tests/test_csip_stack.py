@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from bench.stack import CLOCK, CONTROL, Stack, stack
+from csip_seed import SEED
 from ruamel.yaml import YAML
 
-from utility_simulator.pki import Pki, make_pki
+from dynexport.testing.pki import Pki, make_pki
 from utility_simulator.server import Server
+from utility_simulator.style import drawn
 from utility_simulator.tree import Program, Utility, stated, watts
 
 pytestmark = pytest.mark.integration
@@ -52,14 +55,13 @@ def settles(site: Stack, low_w: float, high_w: float, within_s: float) -> bool:
 @pytest.fixture
 def utility(tmp_path: Path) -> Iterator[tuple[Utility, Server, Pki]]:
     pki = make_pki(tmp_path)
-    made = Utility(lambda: CLOCK.now().timestamp())
+    made = Utility(lambda: CLOCK.now().timestamp(), style=drawn(random.Random(SEED)))
     made.rates = dict.fromkeys(made.rates, 5)
     made.registered = True
     made.programs = [[Program(1, default=stated(watts("opModExpLimW", DEFAULT_W)))]]
     server = Server(made, pki)
     yield made, server, pki
-    server.shutdown()
-    server.server_close()
+    server.close()
 
 
 def test_a_control_of_the_utility_is_obeyed_at_the_meter_and_answered(

@@ -26,16 +26,11 @@ from csip_client.layout import Layout
 from csip_client.telemetry import Role, Series
 from dynexport import messages as m
 from dynexport.testing.context import codes
+from dynexport.testing.pki import Pki
 from utility_simulator.document import V1_3
-from utility_simulator.pki import Pki, make_pki
 from utility_simulator.tree import Request, watts
 
 BATTERY = {"id": "garage", "rated_w": 5000, "max_charge_w": 5000, "energy_wh": 10000}
-
-
-@pytest.fixture(scope="session")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    return make_pki(tmp_path_factory.mktemp("pki"))
 
 
 @pytest.fixture
@@ -117,7 +112,7 @@ def test_each_new_registration_puts_and_posts_everything_and_drops_the_readings_
 def test_a_404_where_we_report_rediscovers_from_the_top(house: House) -> None:
     lives(house, 70)
     before, asked = counts(house), len(house.utility.requests)
-    gone = house.utility.names["mirror:" + sorted(house.utility.mirrors)[0]]
+    gone = house.utility.names.path("mirror:" + sorted(house.utility.mirrors)[0])
     once = [404]
     house.utility.failing = lambda request: (once.pop(), {}) if once and request.path == gone else None
     lives(house, 70)
@@ -125,7 +120,7 @@ def test_a_404_where_we_report_rediscovers_from_the_top(house: House) -> None:
     assert all(after > so_far for so_far, after in zip(before, counts(house), strict=True))
     since = [each.path for each in house.utility.requests[asked:]]
     assert "/dcap" in since
-    assert house.utility.names["edev"] in since
+    assert house.utility.names.path("edev") in since
 
 
 def test_a_mirror_made_without_a_word_where_is_found_in_the_list(house: House) -> None:
@@ -157,7 +152,7 @@ def test_a_mirror_that_the_server_lists_no_more_is_made_anew_with_the_same_mrid(
 def test_one_mirror_that_is_refused_holds_up_no_other_one(house: House) -> None:
     lives(house, 70)
     layout = Layout(28547, house.client.who.lfdi)
-    site = house.utility.names["mirror:" + layout.mrid(layout.place(SITE_W))]
+    site = house.utility.names.path("mirror:" + layout.mrid(layout.place(SITE_W)))
     house.utility.failing = lambda request: (503, {}) if request.path == site else None
     so_far, tried = len(posted(house, DER_W)), len(house.utility.requests)
     lives(house, 300)
@@ -184,7 +179,7 @@ def test_a_404_that_stays_is_no_storm(house: House) -> None:
     house.utility.failing = for_resource(house, "ders", 404)
     so_far = len(house.utility.requests)
     lives(house, 600)
-    ders = house.utility.names["ders"]
+    ders = house.utility.names.path("ders")
     tried = [each for each in house.utility.requests[so_far:] if each.path == ders]
     assert len(tried) <= 30
     dcap = [each for each in house.utility.requests[so_far:] if each.path == "/dcap"]
@@ -261,7 +256,9 @@ def test_each_failed_put_is_backed_off(house: House) -> None:
     so_far = len(house.utility.requests)
     for second in range(300):
         lives(house, 1, power_w=0.0 if second // 10 % 2 else 3000.0)
-    tried = [each for each in house.utility.requests[so_far:] if each.path == house.utility.names["ders"]]
+    tried = [
+        each for each in house.utility.requests[so_far:] if each.path == house.utility.names.path("ders")
+    ]
     assert len(tried) <= 12, "row 31 of the predecessor's faults: one PUT per sample"
 
 
@@ -282,7 +279,7 @@ def test_der_documents_are_never_fetched_so_that_a_404_before_the_first_put_mean
     house: House,
 ) -> None:
     lives(house, 130)
-    ours = {house.utility.names[name] for name in ("dercap", "derg", "ders")}
+    ours = {house.utility.names.path(name) for name in ("dercap", "derg", "ders")}
     assert [each for each in house.utility.requests if each.method == "GET" and each.path in ours] == []
 
 
@@ -443,19 +440,16 @@ def test_too_many_readings_drop_the_oldest_first_with_an_event(
 
 @pytest.mark.parametrize("count", [0, 2])
 def test_row_13_a_list_of_no_or_two_der_is_no_crash(house: House, count: int) -> None:
-    get = house.utility._get
+    pages = house.utility._pages
+    listed = pages._list
 
-    def changed(name: str, request: Request) -> bytes | None:
-        body = get(name, request)
-        if name != "der" or body is None:
-            return body
-        entry = body[body.index(b"<DER href") : body.index(b"</DERList>")]
-        return body.replace(entry, entry * count).replace(b'"1"', b'"%d"' % count)
+    def changed(name: str, entries: list[str], rate: str | None, request: Request) -> bytes:
+        return listed(name, entries * count if name == "DERList" else entries, rate, request)
 
-    house.utility._get = changed  # type: ignore[method-assign]
+    pages._list = changed  # type: ignore[method-assign]
     lives(house, 130)
     assert (counts(house)[0] > 0) is (count > 0)
-    house.utility._get = get  # type: ignore[method-assign]
+    pages._list = listed  # type: ignore[method-assign]
     lives(house, 70)
     assert counts(house)[0] > 0, "an empty list is asked again"
 

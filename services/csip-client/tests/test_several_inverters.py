@@ -24,16 +24,11 @@ from reported import (
 
 from csip_client.telemetry import Role, Series
 from dynexport import messages as m
-from utility_simulator.pki import Pki, make_pki
+from dynexport.testing.pki import Pki
 from utility_simulator.tree import stated, watts
 
 RATED_W = {"roof": 5000, "shed": 3000, "barn": 2000}
 ASLEEP = m.InverterState.SLEEPING
-
-
-@pytest.fixture(scope="session")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    return make_pki(tmp_path_factory.mktemp("pki"))
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from csip_client.storage import STORED, BatteryView, charge_pct, connect_status,
 from csip_client.wire import write
 from dynexport.messages import BatteryReading
 from dynexport.settings.devices import Battery
+from dynexport.testing.pki import Pki
 from utility_simulator.document import V1_3
-from utility_simulator.pki import Pki, make_pki
 
 GARAGE = {"id": "garage", "rated_w": 5000, "max_charge_w": 4000, "energy_wh": 13500, "reserve_wh": 1350}
 RATINGS = {"max_var": 6000, "max_var_neg": 6000, "min_pf_over": 0.8, "min_pf_under": 0.8}
@@ -80,11 +80,6 @@ def test_ratings_of_batteries_are_summed_and_a_sum_with_a_gap_is_left_out() -> N
     found = with_batteries(write.Ratings(10000), [whole, gap])
     assert (found.max_charge_w, found.max_discharge_w, found.max_wh, found.min_wh) == (None, 7000, None, None)
     assert with_batteries(write.Ratings(10000), []) == write.Ratings(10000)
-
-
-@pytest.fixture(scope="session")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    return make_pki(tmp_path_factory.mktemp("pki"))
 
 
 @pytest.fixture

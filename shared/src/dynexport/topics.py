@@ -180,11 +180,12 @@ EVENT = Topic("service/+/event", m.Event, (EACH,), 1, False, "transition", "some
 REQUEST = Topic(
     "request/+/+", m.Request, (Writer("dashboard"), OWNER, ADDED), 1, False, "on demand",
     "`limit-engine/pause` (`source`, `for_s`), `limit-engine/step`, `inverter-writer/adopt` (`id`), "
-    "`site-simulator/fault` (`fault`, `id`, `value`, `for_s`)",
+    "`site-simulator/fault` and `utility-simulator/do` (`fault`, `id`, `value`, `for_s`)",
     Stored.IGNORED, queue=True,
 )  # fmt: skip
 
 # Not of the contract, so not of the table: what a simulated site really does, for tests and the bench.
 SIMULATOR_TRUTH = "simulator/truth"
+UTILITY_STATE = "simulator/utility"  # what the simulated utility server was answered and told
 
 TABLE: tuple[Topic, ...] = tuple(value for value in list(globals().values()) if isinstance(value, Topic))

@@ -63,7 +63,7 @@ class CsipClient:
         self._repeated = Repeated()
         self.seen = Seen(context.site, context.clock.mono())
         self._said: tuple[object, ...] = ()
-        self._said_at = float("-inf")
+        self._said_at, self._said_ttl_s = float("-inf"), LIMIT_EVERY_S
         self._status: tuple[object, ...] = ()
         self._status_at = float("-inf")
         self._schedule: object = None
@@ -192,12 +192,13 @@ class CsipClient:
         said = voice.limit(outcome, now.wall, server_now) if stands else None
         key = (said.model_dump(exclude={"issued_at", "ttl_s"}) if said else None,)
         age_s = now.mono - self._said_at
-        if key == self._said and (said is None or age_s < LIMIT_EVERY_S):
+        if key == self._said and (said is None or age_s < min(LIMIT_EVERY_S, self._said_ttl_s / 2.0)):
             return
         if self._said and outcome.ramping and said is not None and age_s < RAMP_EVERY_S:
             return
         if self.context.bus.publish(topics.LIMIT, said, "csip"):
             self._said, self._said_at = key, now.mono
+            self._said_ttl_s = said.ttl_s if said is not None and said.ttl_s else LIMIT_EVERY_S
         if server_now is not None:
             plan = voice.schedule(self.obedience, outcome, now.wall, server_now)
             stated = (plan.current, plan.coming)

@@ -13,6 +13,7 @@ from csip_client.adapters.store import Store, StoreError
 from csip_client.adapters.tls import CIPHERS, TlsError, context
 from csip_client.app import CsipClient
 from csip_client.core import Lanes, Wanted
+from csip_client.idle import Idle
 from csip_client.obey import Obedience, Policy
 from csip_client.registration import Identity
 from dynexport.identity import lfdi, sfdi
@@ -35,11 +36,14 @@ def policy(site: Site, csip: CsipSection) -> Policy:
     return Policy(site.rated_w, watts, csip.ramp_between_controls, csip.reconnect_slowly)
 
 
-def build(service: Context) -> CsipClient:
-    """The factory for `service.main`; ends with exit code 2 where the identity cannot be used."""
+def build(service: Context) -> CsipClient | Idle:
+    """The factory for `service.main`; without a `csip` section there is nothing to do, and that is said."""
     csip = service.site.csip
-    if csip is None:
-        raise SystemExit(_said(service, "site.yaml has no `csip` section: there is no server to obey"))
+    return Idle(service) if csip is None else client(service, csip)
+
+
+def client(service: Context, csip: CsipSection) -> CsipClient:
+    """The client of this section; ends with exit code 2 where the identity cannot be used."""
     try:
         own = certificate.read(Path(csip.cert))
         tls = context(

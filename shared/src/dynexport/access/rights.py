@@ -19,16 +19,19 @@ SERVICES = (
     "csip-client",
     "dashboard",
     "site-simulator",
+    "utility-simulator",
 )
+SIMULATED = {"site-simulator": topics.SIMULATOR_TRUTH, "utility-simulator": topics.UTILITY_STATE}
 OBSERVER = "observer"
 PEOPLE = (OWNER.user, OBSERVER)
 EVERYTHING = "#"
-# What the others read changes with what they show or decide; these four need little, and a test holds them to it.
+# What the others read changes with what they show or decide; these need little, and a test holds them to it.
 READS = {
     "meter-reader": (),
     "inverter-writer": (topics.SETPOINT.name, "request/inverter-writer/+"),
     "tariff-limits": (),
     "site-simulator": ("request/site-simulator/+",),
+    "utility-simulator": ("request/utility-simulator/+",),
 }
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 WORD = re.compile(
@@ -92,8 +95,8 @@ def _writes(name: str, root: str) -> tuple[str, ...]:
     if name in SERVICES:
         own = Writer(name, (name,))
         names += [topic.name_for(own) for topic in TABLE if EACH in topic.writers]
-    if name == "site-simulator":
-        names.append(topics.SIMULATOR_TRUTH)
+    if name in SIMULATED:
+        names.append(SIMULATED[name])
     return tuple(f"{root}/{one}" for one in names)
 
 

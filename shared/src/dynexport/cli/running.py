@@ -10,25 +10,23 @@ import threading
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import typer
 from ruamel.yaml import YAML
 
-from dynexport import topics
 from dynexport.access import environment, folder_of
-from dynexport.broker import BrokerError, Preference, RunningBroker, free_port, random_root, start_broker
+from dynexport.broker import BrokerError, Preference, RunningBroker, random_root, start_broker
 from dynexport.bus import MqttBus
 from dynexport.cli.connect import CLOCK, CONFIG, site_of
 from dynexport.cli.live import show
+from dynexport.cli.play import demo_site, script
 from dynexport.cli.snapshot import subscribe
 from dynexport.cli.supervisor import Supervisor, services_of
-from dynexport.messages import Limit, Request
 from dynexport.settings.load import find, load
 from dynexport.settings.models import Site
+from dynexport.testing.pki import make_pki
 from dynexport.watchdog import TickFile
 
 COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "red")
@@ -92,81 +90,6 @@ def _less(modules: list[str], without: list[str]) -> list[str]:
     return [module for module, name in zip(modules, names, strict=True) if name not in without]
 
 
-def demo_site(broker: RunningBroker, root: str) -> dict[str, Any]:
-    """A simulated roof of 10 kW under a 5 kW agreement, at noon."""
-    return {
-        "site": {"name": "Demo", "time_zone": "Australia/Adelaide", "clock": "trusted"},
-        "mqtt": {"host": broker.host, "port": broker.port, "root": root},
-        "agreement": {"export_limit_w": 5000, "failsafe_export_limit_w": 1500},
-        "meter": {
-            "driver": "sunspec",
-            "tcp": {"host": "127.0.0.1", "port": free_port()},
-            "unit": 240,
-            "poll_s": 0.2,
-        },
-        "inverters": [
-            {
-                "id": "roof",
-                "driver": "sunspec",
-                "tcp": {"host": "127.0.0.1", "port": free_port()},
-                "unit": 1,
-                "rated_w": 10000,
-                "poll_s": 0.2,
-            }
-        ],
-        "sources": {"manual": {"kind": "preference"}, "tariff": {"kind": "preference"}},
-        "control": {"enabled": True},
-        # The simulated evening's tariff never limits: it shows that the service is there.
-        "tariff": {
-            "windows": [{"name": "Two-way tariff", "start": "00:00", "end": "00:00", "export_limit_w": 10000}]
-        },
-        "simulator": {"sun": "script", "available_pct": 95, "load_w": 800},
-    }
-
-
-@dataclass(slots=True)
-class Script:
-    """What the demo does, step by step; `note` says it in words."""
-
-    bus: MqttBus
-    steps: bool
-    note: str = "the services start; nothing limits but the agreement: 5000 W"
-    _number: int = 0
-    _next: float = field(default_factory=lambda: CLOCK.mono() + 12.0)
-
-    def play(self) -> None:
-        """Do the next step when its time has come."""
-        if not self.steps or CLOCK.mono() < self._next:
-            return
-        words, limit_w, lasts_s, load_w = STEPS[self._number % len(STEPS)]
-        self._number += 1
-        self._next = CLOCK.mono() + STEP_S
-        self.note = words
-        now = CLOCK.now()
-        if load_w is not None:
-            self.bus.publish(
-                topics.REQUEST,
-                Request(issued_at=now, fault="load_w", value=load_w),
-                "site-simulator",
-                "fault",
-            )
-        if limit_w is not None:
-            until = now + timedelta(seconds=lasts_s)
-            limit = Limit(issued_at=now, export_limit_w=limit_w, ttl_s=lasts_s, until=until)
-            self.bus.publish(topics.LIMIT, limit, "manual")
-
-
-STEP_S = 15.0
-Step = tuple[str, float | None, float, float | None]  # words, limit and how long it lasts, load
-STEPS: tuple[Step, ...] = (
-    ("the owner limits export to 1500 W (limit/manual)", 1500.0, 60.0, None),
-    ("the house uses 4 kW more: the inverter may make more", None, 0.0, 4800.0),
-    ("the kettle and the oven go off: the inverter has to come down within seconds", None, 0.0, 800.0),
-    ("no export at all: say that the price is negative", 0.0, STEP_S, None),
-    ("the limit has run out: back to the agreement's 5000 W, by the ramp", None, 0.0, None),
-)
-
-
 def demo(
     for_s: float = typer.Option(0.0, "--for", help="End after so many seconds; 0: when interrupted."),
     steps: bool = typer.Option(True, help="Change limit and load every 15 s."),
@@ -223,6 +146,7 @@ def _demo(broker: RunningBroker, directory: Path, stop: threading.Event, for_s: 
     root = random_root()
     config = directory / "site.yaml"
     YAML().dump(demo_site(broker, root), config)
+    make_pki(directory / "utility")
     site = load(config)
     typer.echo(f"broker: {broker.kind}. Watch it from another terminal:")
     typer.echo(f"  mosquitto_sub -h {broker.host} -p {broker.port} -t '{root}/#' -v")
@@ -245,15 +169,15 @@ def _show(
     site: Site, bus: MqttBus, often: Callable[[], None], stop: threading.Event, for_s: float, steps: bool
 ) -> None:
     """Show and play until stopped; `often` is called a few times a second."""
-    script = Script(bus, steps)
+    played = script(site, bus, steps=steps)
     end = CLOCK.mono() + for_s if for_s else None
 
     def go_on() -> bool:
         often()
-        script.play()
+        played.play()
         return not stop.is_set() and (end is None or CLOCK.mono() < end)
 
-    show(bus, CLOCK, zone=site.site.zone, go_on=go_on, note=lambda _: script.note)
+    show(bus, CLOCK, zone=site.site.zone, go_on=go_on, note=lambda _: played.note)
 
 
 def _logger(file: Any) -> Any:

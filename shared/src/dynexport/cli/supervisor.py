@@ -28,6 +28,8 @@ def services_of(site: Site) -> list[str]:
     modules = []
     if site.simulator is not None:
         modules.append("site_simulator")
+    if site.utility_simulator is not None:
+        modules.append("utility_simulator")
     if isinstance(site.meter, MqttMeter) or not site.meter_behind_inverter:
         modules.append("meter_reader")
     modules += ["inverter_writer", "limit_engine"]

@@ -14,6 +14,7 @@ from dynexport.settings.limits import AgreementSection, Fallback, Source
 from dynexport.settings.meters import Meter, MeterFields, MqttMeter, SunSpecMeter
 from dynexport.settings.sections import ControlSection, MqttSection, SiteSection
 from dynexport.settings.simulator import SimulatorSection
+from dynexport.settings.utility import UtilitySection
 
 __all__ = [
     "AgreementSection",
@@ -83,6 +84,9 @@ class Site(Section):
     tariff: TariffSection | None = Field(default=None, description="Limits by the time of day.")
     csip: CsipSection | None = Field(default=None, description="The distributor's utility server.")
     simulator: SimulatorSection | None = Field(default=None, description="Only for a simulated site.")
+    utility_simulator: UtilitySection | None = Field(
+        default=None, description="Only for a simulated utility server."
+    )
 
     @property
     def rated_w(self) -> float:

@@ -10,6 +10,7 @@ from dynexport.settings.problems import Problem, near, shown
 from dynexport.settings.sections import SiteSection
 from dynexport.settings.shape import Location, allowed_types, is_text, keys, value_at
 from dynexport.settings.source import Source, scalar
+from dynexport.settings.utility import UtilitySection
 
 PREFIX = "DYNEXPORT__"
 STATE_DIR = ("site", "state_dir")
@@ -98,12 +99,16 @@ def read_secrets(source: Source) -> list[Problem]:
 
 
 def place_files(source: Source) -> None:
-    """Make `site.state_dir` and the files of `csip` paths from where `site.yaml` is."""
+    """Make `site.state_dir`, the files of `csip` and the simulated utility's folder paths from where `site.yaml` is."""
     csip = source.data.get("csip")
     if isinstance(csip, dict):
         for key in CSIP_FILES:
             if isinstance(csip.get(key), str):
                 csip[key] = str(Path(source.file).parent / csip[key])
+    utility = source.data.get("utility_simulator")
+    if isinstance(utility, dict):
+        folder = utility.get("folder") or UtilitySection.model_fields["folder"].default
+        utility["folder"] = str(Path(source.file).parent / str(folder))
     section = source.data.get("site")
     name = value_at(source.data, STATE_DIR) or SiteSection.model_fields["state_dir"].default
     if isinstance(section, dict) and isinstance(name, str):

@@ -1,0 +1,1 @@
+"""The official client procedures of CSIP-AUS, read from `cactus-test-definitions`, run against our client."""

@@ -1,0 +1,199 @@
+"""What is judged: the whole csip-client on a bus without a broker, its utility server over real mutual TLS, a site.
+
+One clock drives all of them and jumps from second to second. The site is the control law against the plant
+(`bench.loop`): its meter shows what the published limit made of the export.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.loop import Loop
+
+from csip_client.app import CsipClient
+from csip_client.start import client
+from dynexport import messages as m
+from dynexport import topics
+from dynexport.clock import FakeClock
+from dynexport.service import Context
+from dynexport.settings.csip import CsipSection
+from dynexport.testing.builders import inverter_reading, meter_reading, site
+from dynexport.testing.fakebus import FakeBus
+from dynexport.testing.pki import Pki
+from dynexport.testing.plant import InverterModel, MeterModel
+from limit_engine.control import Bounds
+from utility_simulator.document import V1_3, Version
+from utility_simulator.server import Server
+from utility_simulator.tree import Utility
+
+RATED_W = 10_000.0
+FALLBACK_W = 1500.0
+PIN, NMI, PEN = 111115, "41020000000", 28547
+MOST_EXCHANGES = 400
+CAPABILITY_EVERY_S = 60
+
+
+class Rig:
+    """`tick_s` is the longest that one step lasts; `power` says which inverters have supply."""
+
+    def __init__(
+        self,
+        pki: Pki,
+        folder: Path,
+        version: Version,
+        *,
+        seed: int,
+        inverters: int = 1,
+        pin: int | None = None,
+        poll_s: float = 0.2,
+    ) -> None:
+        self.clock = FakeClock(datetime(2026, 1, 15, 2, 0, tzinfo=UTC))
+        self.utility = Utility(lambda: self.clock.now().timestamp(), version=version, seed=seed)
+        self.utility.lists_ended = False
+        self.server = Server(self.utility, pki)
+        self.names = [f"roof{number}" for number in range(inverters)]
+        self.rated = dict.fromkeys(self.names, RATED_W / inverters)
+        self.power = dict.fromkeys(self.names, True)
+        self.tick_s = 1.0
+        self.loop = Loop(
+            [InverterModel(rated_w=self.rated[name]) for name in self.names],
+            MeterModel(),
+            load_w=0.0,
+            poll_s=poll_s,
+        )
+        self._csip = CsipSection(
+            server=self.server.address,
+            version="auto" if version is V1_3 else "1.2",
+            cert=str(pki.file("client.pem")),
+            key=str(pki.file("client.key")),
+            ca=str(pki.ca),
+            pen=PEN,
+            pin=pin,
+            nmi=NMI,
+        )
+        self._site = site(
+            site={
+                "name": "Conformance",
+                "time_zone": "Australia/Adelaide",
+                "clock": "trusted",
+                "state_dir": str(folder),
+            },
+            sources={"csip": {"kind": "obligation", "fallback": {"export_limit_w": FALLBACK_W}}},
+            inverters=[
+                {
+                    "id": name,
+                    "driver": "sunspec",
+                    "tcp": {"host": "127.0.0.1", "port": 1503 + index},
+                    "unit": 1,
+                    "rated_w": self.rated[name],
+                }
+                for index, name in enumerate(self.names)
+            ],
+            csip=self._csip,
+        )
+        self.client: CsipClient | None = None
+
+    @property
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return self.clock.now().timestamp()
+
+    @property
+    def limit(self) -> m.Limit | None:
+        """What `limit/csip` says, and nothing once its time is over."""
+        found = self.bus.last(topics.LIMIT, "csip")
+        assert found is None or isinstance(found, m.Limit)
+        if found is None or found.issued_at is None or found.ttl_s is None:
+            return None
+        return found if self.now < found.issued_at.timestamp() + found.ttl_s else None
+
+    @property
+    def export_w(self) -> float:
+        """The true export at the meter."""
+        return -self.loop.plant.site_w
+
+    @property
+    def generation_w(self) -> float:
+        """What the inverters make."""
+        return self.loop.plant.generation_w
+
+    def boot(self) -> None:
+        """Start the service on what it stored; a running one has lost its power."""
+        if self.client is not None:
+            self.client.store.close()
+        self.bus = FakeBus(self.clock)
+        self.client = client(Context("csip-client", self._site, self.bus, self.clock), self._csip)
+        self._capability_in = 0.0
+
+    def sun(self, available_w: float) -> None:
+        """What each inverter could make."""
+        for inverter in self.loop.plant.inverters:
+            inverter.available_w = available_w
+
+    def load(self, load_w: float) -> None:
+        """What the house takes."""
+        self.loop.plant.load_w = load_w
+
+    def step(self) -> None:
+        """One tick: the client's exchanges that are due, its own step, then the site for as long."""
+        assert self.client is not None
+        lanes = self.client.lanes
+        for _ in range(MOST_EXCHANGES):
+            mono = self.clock.mono()
+            due = (lanes.control_due(mono) <= 0, lanes.report_due(mono) <= 0)
+            if due[0]:
+                lanes.run_control(mono)
+            if due[1]:
+                lanes.run_report(mono)
+            if not any(due):
+                break
+        self.client.step(self.bus.drain(), self.client.context.moment())
+        self._run_site()
+        self.clock.advance(self.tick_s)
+
+    def _run_site(self) -> None:
+        said = self.limit
+        connected = said is None or (said.connect is not False and said.energize is not False)
+        export_w = FALLBACK_W if said is None or said.export_limit_w is None else said.export_limit_w
+        generation_w = None if said is None else said.generation_limit_w
+        self.loop.bounds = Bounds(export_w, generation_w if connected else 0.0)
+        for index, name in enumerate(self.names):
+            self.loop.plant.inverters[index].connected = self.power[name]
+        self.loop.run(self.tick_s)
+        self._publish(said)
+
+    def _publish(self, said: m.Limit | None) -> None:
+        now = self.clock.now()
+        meter = meter_reading(self.loop.plant.site_w, now, reactive_var=100.0, voltage_a_v=231.5)
+        self.bus.deliver(topics.METER_READING, meter)
+        self._capability_in -= self.tick_s
+        for index, name in enumerate(self.names):
+            if not self.power[name]:
+                continue
+            inverter = self.loop.plant.inverters[index]
+            reading = inverter_reading(inverter.power_w, now, reactive_var=50.0, voltage_a_v=232.0)
+            self.bus.deliver(topics.INVERTER_READING, reading, name)
+            control = m.InverterControl(
+                issued_at=now,
+                state=m.ControlState.FOLLOWING,
+                applied_w=inverter.limit_w,
+                connect=None if said is None else said.connect,
+            )
+            self.bus.deliver(topics.INVERTER_CONTROL, control, name)
+            if self._capability_in <= 0:
+                self.bus.deliver(topics.INVERTER_CAPABILITY, self._capability(name), name)
+        if self._capability_in <= 0:
+            self._capability_in = CAPABILITY_EVERY_S
+
+    def _capability(self, name: str) -> m.InverterCapability:
+        rated_w = self.rated[name]
+        return m.InverterCapability(
+            issued_at=self.clock.now(), max_w=rated_w, max_va=rated_w, max_var=0.6 * rated_w
+        )
+
+    def end(self) -> None:
+        """Close the server and the store."""
+        self.server.close()
+        if self.client is not None:
+            self.client.store.close()
