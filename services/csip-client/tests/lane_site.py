@@ -14,9 +14,9 @@ from csip_client.adapters.store import Store
 from csip_client.adapters.tls import context
 from csip_client.core import Lanes, Wanted
 from csip_client.der_status import DerStatus
+from csip_client.facts import Facts
 from csip_client.obey import Obedience, Policy
 from csip_client.registration import Identity, Standing
-from csip_client.reports import Facts
 from csip_client.telemetry import Role, Series
 from csip_client.wire import write
 from dynexport.identity import sfdi

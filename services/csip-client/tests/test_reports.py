@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from csip_client.der_status import DerStatus, InverterView, der_status
+from csip_client.storage import STORED
 from csip_client.telemetry import MOST_WAITING, Role, Series, Telemetry, interval_s
 
 ON = InverterView(5000.0, age_s=1.0, power_w=3000.0, connected=True)
@@ -99,3 +100,50 @@ def test_memory_is_bounded_through_a_long_outage_and_the_oldest_goes_first() -> 
     assert telemetry.dropped == 50
     assert telemetry.waiting[0].start == 50 * 60
     assert len(telemetry.buckets) == 0
+
+
+def test_row_24_a_period_is_labelled_with_its_own_start_also_when_it_begins_or_stops_within_an_interval() -> (
+    None
+):
+    telemetry = Telemetry()
+    for second in (*range(130, 300), *range(480, 540)):
+        telemetry.sample(WATTS, 1.0, float(second))
+    telemetry.close(600.0, 300)
+    assert [(each.start, each.duration) for each in telemetry.waiting] == [(120, 180), (480, 60)]
+
+
+def test_what_was_not_measured_is_not_covered() -> None:
+    telemetry = Telemetry()
+    for minute in (0, 1, 3, 4, 5):
+        telemetry.sample(WATTS, 1.0, minute * 60.0)
+    telemetry.close(600.0, 300)
+    assert [(each.start, each.duration) for each in telemetry.waiting] == [(0, 120), (180, 120), (300, 60)]
+
+
+def test_a_post_rate_that_grows_covers_no_minute_twice() -> None:
+    telemetry = Telemetry()
+    for minute in range(10):
+        telemetry.sample(WATTS, 1.0, minute * 60.0)
+        telemetry.close(minute * 60.0, 60 if minute < 3 else 300)
+    telemetry.close(600.0, 300)
+    assert [(each.start, each.duration) for each in telemetry.waiting] == [
+        (0, 60), (60, 60), (120, 180), (300, 300),
+    ]  # fmt: skip
+
+
+def test_stored_energy_is_what_stood_at_the_end_and_has_no_duration() -> None:
+    telemetry = Telemetry()
+    for second in range(60, 100):
+        telemetry.sample(STORED, 5000.0 + second, float(second))
+    telemetry.close(300.0, 300)
+    assert [(each.start, each.duration, each.value) for each in telemetry.waiting] == [(120, 0, 5099)]
+
+
+def test_a_servers_clock_that_was_years_ahead_for_a_moment_stops_no_readings() -> None:
+    telemetry = Telemetry()
+    telemetry.sample(WATTS, 1.0, 1e9)
+    telemetry.close(1e9 + 60.0, 60)
+    telemetry.close(6000.0, 60)
+    telemetry.sample(WATTS, 2.0, 6000.0)
+    telemetry.close(6060.0, 60)
+    assert telemetry.waiting[-1].start == 6000

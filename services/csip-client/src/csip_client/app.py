@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from csip_client import describe, news, voice
+from csip_client import describe, news, storage, voice
 from csip_client.adapters.store import Store
 from csip_client.core import Lanes
-from csip_client.der_status import InverterView, der_status
+from csip_client.facts import Facts
 from csip_client.lane import LaneThread
 from csip_client.obey import Now, Obedience
 from csip_client.registration import Identity, Standing
-from csip_client.reports import Facts
+from csip_client.seen import Seen
 from csip_client.telemetry import Series
 from dynexport import messages as m
 from dynexport import topics
@@ -25,12 +25,15 @@ from dynexport.watchdog import STALLED
 
 TICK_S = 0.5
 LIMIT_EVERY_S, RAMP_EVERY_S, STATUS_EVERY_S, SAMPLE_EVERY_S = 10.0, 1.0, 60.0, 1.0
-FRESH_S = 5.0
 STUCK_S = 600.0  # a walk of many slow answers, each of which ends by itself
-HELD_DOWN = 0.95
 DAYS_WARNED = 60.0
-HEARD = (topics.METER_READING, topics.INVERTER_READING, topics.INVERTER_CAPABILITY, topics.INVERTER_CONTROL)
-ASLEEP = (m.InverterState.OFF, m.InverterState.SLEEPING)
+HEARD = (
+    topics.METER_READING,
+    topics.INVERTER_READING,
+    topics.INVERTER_CAPABILITY,
+    topics.INVERTER_CONTROL,
+    topics.BATTERY_READING,
+)
 
 
 class CsipClient:
@@ -58,9 +61,7 @@ class CsipClient:
         self.trouble: str | None = None
         self.last_contact: datetime | None = None
         self._repeated = Repeated()
-        self._readings: dict[str, tuple[m.InverterReading, float]] = {}
-        self._applied: dict[str, float] = {}
-        self._connected: dict[str, bool] = {}
+        self.seen = Seen(context.site, context.clock.mono())
         self._said: tuple[object, ...] = ()
         self._said_at, self._said_ttl_s = float("-inf"), LIMIT_EVERY_S
         self._status: tuple[object, ...] = ()
@@ -75,12 +76,7 @@ class CsipClient:
 
     def start(self) -> None:
         """Subscribe to what is reported, and start both lanes."""
-        for topic in (
-            topics.METER_READING,
-            topics.INVERTER_READING,
-            topics.INVERTER_CAPABILITY,
-            topics.INVERTER_CONTROL,
-        ):
+        for topic in HEARD:
             self.context.bus.subscribe(topic)
         for thread in self._threads:
             thread.start()
@@ -97,7 +93,7 @@ class CsipClient:
                 self._hear(received, now)
         while not self.lanes.news.empty():
             self._take(self.lanes.news.get(), now)
-        self._sample_inverters(now.mono)
+        self._sample_devices(now.mono)
         server_now = self._server_now()
         may_answer = server_now is not None and self.standing is not Standing.PIN_MISMATCH
         if server_now is not None and may_answer and self.obedience.answer(int(server_now)):
@@ -167,21 +163,21 @@ class CsipClient:
         message, name = received.message, received.id
         if isinstance(message, m.MeterReading):
             self._sample(describe.site_samples(message, self.csip.report_also))
-        elif isinstance(message, m.InverterReading):
-            self._readings[name] = (message, received.mono)
         elif isinstance(message, m.InverterCapability):
             self.known[name] = message
             self.store.set_meta(f"capability {name}", message.to_payload().decode())
-        elif isinstance(message, m.InverterControl) and message.applied_w is not None:
-            self._applied[name] = message.applied_w
-            self._connected[name] = message.connect is not False
+        else:
+            self.seen.hear(received)
 
-    def _sample_inverters(self, mono: float) -> None:
-        """Once a second, also when none answers: asleep they make nothing."""
-        if mono - self._sampled_at >= SAMPLE_EVERY_S:
-            self._sampled_at = mono
-            fresh = {name: said for name, (said, at) in self._readings.items() if mono - at <= FRESH_S}
-            self._sample(describe.der_samples(fresh, self.csip.report_also))
+    def _sample_devices(self, mono: float) -> None:
+        """Once a second, also when none answers."""
+        if mono - self._sampled_at < SAMPLE_EVERY_S:
+            return
+        self._sampled_at = mono
+        self._sample(storage.samples(self.seen.batteries(mono)))
+        answering, discharge_w = self.seen.answering(mono), self.seen.discharge_w(mono)
+        if answering is not None and discharge_w is not None:
+            self._sample(describe.der_samples(answering, self.csip.report_also, discharge_w))
 
     def _sample(self, found: Iterable[tuple[Series, float]]) -> None:
         report = self.lanes.report
@@ -213,33 +209,20 @@ class CsipClient:
         site = self.context.site
         rated, settings = describe.ratings(site, self.known)
         self.obedience.with_set_max_w(settings.max_w)
-        switches = outcome.statement.switches
-        status = der_status(
-            [self._view(inverter.id, inverter.rated_w, now.mono) for inverter in site.inverters],
-            connect=switches.get("connect", True),
-            energize=switches.get("energize", True),
-        )
         rate = self.obedience.grad_pct_per_s
         grad = round(rate * 100) if rate else self.csip.set_grad_w
+        views = self.seen.batteries(now.mono)
         self.lanes.give(
-            Facts(rated, settings, describe.modes(self.csip), describe.der_type(site), grad, status)
-        )
-
-    def _view(self, name: str, rated_w: float, mono: float) -> InverterView:
-        said = self._readings.get(name)
-        if said is None:
-            return InverterView(rated_w)
-        reading, at = said
-        applied_w = self._applied.get(name)
-        return InverterView(
-            rated_w,
-            age_s=mono - at,
-            power_w=reading.power_w,
-            asleep=reading.state in ASLEEP,
-            connected=False if self._connected.get(name) is False else reading.connected,
-            held_down=applied_w is not None
-            and applied_w < rated_w
-            and reading.power_w >= HELD_DOWN * applied_w,
+            Facts(
+                rated,
+                settings,
+                describe.modes(self.csip, site),
+                describe.der_type(site),
+                grad,
+                self.seen.status(now.mono, dict(outcome.statement.switches)),
+                stored_pct=storage.charge_pct(views),
+                stor_connect=storage.connect_status(views),
+            )
         )
 
     def _tell_status(self, now: Moment) -> None:

@@ -13,11 +13,13 @@ from csip_client import news
 from csip_client.adapters.http import Http
 from csip_client.adapters.store import Store
 from csip_client.connect import resolve
+from csip_client.facts import Facts
 from csip_client.fetch import Failure, Fetcher, Refused
+from csip_client.layout import Layout
 from csip_client.outbox import Outbox
 from csip_client.pace import Pace
 from csip_client.registration import Identity, Standing
-from csip_client.reports import Facts, ReportLane
+from csip_client.reports import ReportLane
 from csip_client.walk import ControlLane
 from csip_client.wire.document import Version
 
@@ -30,6 +32,7 @@ class Wanted:
     dcap_path: str
     pen: int
     set_max_w: float
+    mirrors_apart: bool = False
 
 
 class Lanes:
@@ -130,8 +133,7 @@ class Lanes:
         self._report = ReportLane(
             fetch,
             Outbox(fetch, self._store, self._who.lfdi, self._tell),
-            self._who.lfdi,
-            self._wanted.pen,
+            Layout(self._wanted.pen, self._who.lfdi, self._wanted.mirrors_apart),
             tell=self._tell,
             server_now=self.server_now,
             random=self._random,
@@ -148,5 +150,9 @@ class Lanes:
                 self._report.follow(told)
             case news.Stands(Standing.PIN_MISMATCH) if self._report is not None:
                 self._report.halted = True
+            case news.Stands(_, True) if self._report is not None:
+                self._report.registered_anew()
+            case news.Gone() if self._control is not None:
+                self._control.look_again()
         self.news.put(told)
         self._wake()

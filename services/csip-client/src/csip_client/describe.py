@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from csip_client.telemetry import Role, Series
+from csip_client.storage import with_batteries
+from csip_client.telemetry import AVERAGE, LEAST, MOST, Role, Series
 from csip_client.wire import write
-from dynexport.messages import InverterCapability, InverterReading, MeterReading
-from dynexport.settings.csip import CsipSection, Report
+from dynexport.messages import InverterCapability, InverterReading, InverterState, MeterReading
+from dynexport.settings.csip import CsipRatings, CsipSection, Report
 from dynexport.settings.models import Site
 
 DOE_BITS = {"export": 1, "import": 2, "generation": 4, "load": 8}
@@ -20,7 +21,8 @@ CATEGORY_SOLAR, CATEGORY_STORAGE = 0x200000, 0x800000
 WATTS, VARS, VOLTS, HERTZ = 38, 63, 29, 33
 PHASES = {"a": 128, "b": 64, "c": 32}
 VOLTAGE_PHASES = {"a": 129, "b": 65, "c": 33}  # phase to neutral
-AVERAGE, MOST, LEAST = 2, 8, 9
+ASLEEP = (InverterState.OFF, InverterState.SLEEPING)
+NO_VPP_MODE = 0  # opModStorageTargetW is not obeyed
 
 
 def category(site: Site, csip: CsipSection) -> int:
@@ -35,10 +37,11 @@ def der_type(site: Site) -> int:
     return SOLAR_AND_STORAGE if site.batteries else SOLAR
 
 
-def modes(csip: CsipSection) -> write.Modes:
-    """What is declared: only limits that this site obeys."""
+def modes(csip: CsipSection, site: Site) -> write.Modes:
+    """What is declared: only limits that this site obeys; with a battery also that it obeys no storage target."""
     doe = sum(DOE_BITS[mode] for mode in csip.modes)
-    return write.Modes(CONNECT_AND_ENERGIZE | (MAXIMUM if "generation" in csip.modes else 0), doe)
+    maximum = MAXIMUM if "generation" in csip.modes else 0
+    return write.Modes(CONNECT_AND_ENERGIZE | maximum, doe, NO_VPP_MODE if site.batteries else None)
 
 
 def ratings(site: Site, known: Mapping[str, InverterCapability]) -> tuple[write.Ratings, write.Ratings]:
@@ -51,10 +54,19 @@ def ratings(site: Site, known: Mapping[str, InverterCapability]) -> tuple[write.
         rated_w += max(here_w, (met.nameplate_w or here_w) if met is not None else here_w)
         rated_va += (met.max_va or here_w) if met is not None else here_w
         rated_var += (met.max_var or 0.0) if met is not None else 0.0
-    var = rated_var or None
-    return write.Ratings(rated_w, max(rated_va, rated_w), var), write.Ratings(
-        set_w, max(rated_va, set_w), var
+    told = site.csip.ratings if site.csip is not None and site.csip.ratings is not None else CsipRatings()
+    rated, set_ = (
+        write.Ratings(
+            watts,
+            max(rated_va, watts),
+            told.max_var or rated_var or None,
+            max_var_neg=told.max_var_neg,
+            min_pf_over=told.min_pf_over,
+            min_pf_under=told.min_pf_under,
+        )
+        for watts in (rated_w, set_w)
     )
+    return with_batteries(rated, site.batteries), with_batteries(set_, site.batteries)
 
 
 def site_samples(reading: MeterReading, wanted: Collection[Report]) -> Iterator[tuple[Series, float]]:
@@ -72,12 +84,17 @@ def site_samples(reading: MeterReading, wanted: Collection[Report]) -> Iterator[
 
 
 def der_samples(
-    readings: Mapping[str, InverterReading], wanted: Collection[Report]
+    readings: Mapping[str, InverterReading], wanted: Collection[Report], discharge_w: float = 0.0
 ) -> Iterator[tuple[Series, float]]:
-    """What all inverters that answer say together: + is generation. Those that sleep make nothing."""
-    found = list(readings.values())
-    yield from _each(Role.DER, WATTS, None, sum(each.power_w for each in found), wanted)
-    yield from _each(Role.DER, VARS, None, sum(each.reactive_var or 0.0 for each in found), wanted)
+    """What all inverters and batteries say together: + is generation. Those that sleep make nothing, and tell no volts.
+
+    A battery is on the AC side, as the limit engine takes it: what it gives or takes is not in any inverter's reading.
+    """
+    found = [each for each in readings.values() if each.state not in ASLEEP]
+    yield from _each(Role.DER, WATTS, None, sum(each.power_w for each in found) + discharge_w, wanted)
+    vars_ = [each.reactive_var for each in found]
+    if None not in vars_:
+        yield from _each(Role.DER, VARS, None, sum(each or 0.0 for each in vars_), wanted)
     for phase in PHASES:
         volts = [value for each in found if (value := getattr(each, f"voltage_{phase}_v")) is not None]
         if volts:

@@ -39,6 +39,11 @@ class Links:
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """What was reported to is no longer where it was: everything is to be discovered anew."""
+
+
+@dataclass(frozen=True, slots=True)
 class Walked:
     """The programs and controls that are listed for us, as of `at`: server's seconds when they were asked for."""
 
@@ -54,4 +59,4 @@ class Odd:
     text: str
 
 
-News = Contact | TimeKnown | Stands | Links | Walked | Odd
+News = Contact | TimeKnown | Stands | Links | Gone | Walked | Odd

@@ -61,7 +61,7 @@ def client(service: Context, csip: CsipSection) -> CsipClient:
     lanes = Lanes(
         (HttpSession(csip.server, tls), HttpSession(csip.server, tls)),
         who,
-        Wanted(csip.version, csip.dcap_path, csip.pen, service.site.rated_w),
+        Wanted(csip.version, csip.dcap_path, csip.pen, service.site.rated_w, csip.mup_layout == "reading"),
         store,
         wall=lambda: service.clock.now().timestamp(),
         random=random.random,

@@ -46,6 +46,7 @@ class ControlLane:
         self._offset_s = 0.0
         self._failing = False
         self._afresh = False
+        self._look_again = False
         self._dcap: r.DeviceCapability | None = None
         self._agenda = Agenda(random, pace)
         self._enrolment = Enrolment(fetch, who, tell)
@@ -57,8 +58,15 @@ class ControlLane:
         """Whether the PIN forbids every request until a restart."""
         return self._enrolment.standing is Standing.PIN_MISMATCH
 
+    def look_again(self) -> None:
+        """What was reported to is gone; may be called by another thread."""
+        self._look_again = True
+
     def due(self, mono: float) -> float:
         """Seconds until something is to be asked; 0 or less is now."""
+        if self._look_again:
+            self._look_again = False
+            self._agenda.anew(mono, (DCAP, DEVICES, REGISTRATION))
         return IDLE_S if self.halted else self._agenda.due(mono)
 
     def run(self, mono: float) -> None:

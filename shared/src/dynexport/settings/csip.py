@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from dynexport.settings.base import Section, Whole
+from dynexport.settings.base import Number, Rating, Section, Whole
 
 Mode = Literal["export", "generation", "import", "load"]
 Report = Literal["minimum_maximum", "frequency", "power_per_phase"]
@@ -16,6 +16,26 @@ def _https(address: str) -> str:
     if not address.startswith("https://") or len(address) < len("https://x"):
         raise ValueError("must be the server's address, for example https://utility.example:443")
     return address.rstrip("/")
+
+
+PowerFactor = Annotated[Number, Field(gt=0, le=1)]
+
+
+class CsipRatings(Section):
+    """What the inverters' nameplates do not tell and a utility may want: of all of them together."""
+
+    max_var: Rating | None = Field(
+        default=None, description="rtgMaxVar and setMaxVar, var; left out: the sum that the inverters tell."
+    )
+    max_var_neg: Rating | None = Field(
+        default=None, description="rtgMaxVarNeg and setMaxVarNeg, var, without its sign; left out: not told."
+    )
+    min_pf_over: PowerFactor | None = Field(
+        default=None, description="rtgMinPFOverExcited and setMinPFOverExcited; left out: not told."
+    )
+    min_pf_under: PowerFactor | None = Field(
+        default=None, description="rtgMinPFUnderExcited and setMinPFUnderExcited; left out: not told."
+    )
 
 
 class CsipSection(Section):
@@ -79,6 +99,13 @@ class CsipSection(Section):
     reconnect_slowly: bool = Field(
         default=True,
         description="After a disconnection 60 s of nothing, then 16.67 % a minute; false: the inverter's.",
+    )
+    ratings: CsipRatings | None = Field(
+        default=None, description="Ratings that are told to the utility beside those of the nameplates."
+    )
+    mup_layout: Literal["role", "reading"] = Field(
+        default="role",
+        description="A MirrorUsagePoint for site and DER each, or one per reading type (SAPN's 2023 rules).",
     )
     report_also: tuple[Report, ...] = Field(
         default=(),

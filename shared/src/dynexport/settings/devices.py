@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from dynexport.settings.base import Identifier, Number, Rating, Section, SerialChoice, TcpChoice, Whole
+from dynexport.settings.base import Identifier, Number, Rating, Section, SerialChoice, TcpChoice, Watts, Whole
 
 Phase = Literal["a", "b", "c", "abc"]
 
@@ -86,6 +86,14 @@ class Battery(Other):
     """A battery that Dynexport reads from the bus."""
 
     rated_w: Rating = Field(description="What it can discharge at most, watts.")
+    max_charge_w: Rating | None = Field(
+        default=None, description="What it can charge at most, watts; told to the utility."
+    )
+    energy_wh: Rating | None = Field(
+        default=None,
+        description="What it can store, Wh; told to the utility, and with the state of charge what it stores.",
+    )
+    reserve_wh: Watts = Field(default=0.0, description="What it never discharges below, Wh.")
     exports: Literal["may", "never"] = Field(
         default="may", description="`never`: it only covers the house, by its own meter."
     )
@@ -94,6 +102,12 @@ class Battery(Other):
     @model_validator(mode="after")
     def _mapping_fits(self) -> Self:
         _must_go_together(self.topic, self.fields)
+        return self
+
+    @model_validator(mode="after")
+    def _reserve_fits(self) -> Self:
+        if self.energy_wh is not None and self.reserve_wh > self.energy_wh:
+            raise ValueError(f"`reserve_wh` is over `energy_wh` ({self.energy_wh:g}), of which it is a part")
         return self
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from csip_client.wire.document import Version, document, element, leaf
+from csip_client.wire.document import V1_2, Version, document, element, leaf
 
 LARGEST_INT16 = 32767
 LARGEST_UINT16 = 65535
 DEEPEST_MULTIPLIER = 3
-FORWARD, REVERSE = 1, 19
-KIND_POWER, ELECTRICITY = 37, 1
+NO_FLOW, FORWARD, REVERSE = 0, 1, 19
+KIND_ENERGY, KIND_POWER, ELECTRICITY = 12, 37, 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Ratings:
 
 @dataclass(frozen=True, slots=True)
 class Modes:
-    """Bit maps: modesSupported/Enabled (32 bit), doeModes and vppModes (8 bit; None is left out)."""
+    """Bit maps: modesSupported/Enabled (32 bit), doeModes and vppModes (8 bit; None is left out, as before 1.3)."""
 
     modes: int
     doe: int
@@ -41,7 +41,7 @@ class Modes:
 
 @dataclass(frozen=True, slots=True)
 class ReadingType:
-    """What a MirrorMeterReading measures; `power_of_ten` scales its values; kind 37 for every one (csip.md)."""
+    """What a MirrorMeterReading measures; `power_of_ten` scales its values; kind 37, stored energy 12 (csip.md)."""
 
     uom: int
     qualifier: int
@@ -86,7 +86,7 @@ def der_capability(ratings: Ratings, modes: Modes, der_type: int, version: Versi
         _factor("rtgMinPFUnderExcited", ratings.min_pf_under),
         leaf("type", der_type),
         leaf("csipaus:doeModesSupported", f"{modes.doe:02X}"),
-        leaf("csipaus:vppModesSupported", None if modes.vpp is None else f"{modes.vpp:02X}"),
+        _since_1_3(version, _bits("csipaus:vppModesSupported", modes.vpp)),
     )
 
 
@@ -108,8 +108,8 @@ def der_settings(ratings: Ratings, modes: Modes, grad_w: int, updated: int, vers
         _factor("setMinPFUnderExcited", ratings.min_pf_under),
         leaf("updatedTime", updated),
         leaf("csipaus:doeModesEnabled", f"{modes.doe:02X}"),
-        leaf("csipaus:vppModesEnabled", None if modes.vpp is None else f"{modes.vpp:02X}"),
-        _power("csipaus:setMinWh", ratings.min_wh, largest=LARGEST_UINT16),
+        _since_1_3(version, _bits("csipaus:vppModesEnabled", modes.vpp)),
+        _since_1_3(version, _power("csipaus:setMinWh", ratings.min_wh, largest=LARGEST_UINT16)),
     )
 
 
@@ -203,6 +203,15 @@ def _power(name: str, value: float | None, *, sign: int = 1, largest: int = LARG
         return ""
     number, multiplier = scaled(value, largest)
     return element(name, leaf("multiplier", multiplier), leaf("value", sign * number))
+
+
+def _bits(name: str, bits: int | None) -> str:
+    return leaf(name, None if bits is None else f"{bits:02X}")
+
+
+def _since_1_3(version: Version, text: str) -> str:
+    """Nothing before 1.3, which brought storage."""
+    return "" if version is V1_2 else text
 
 
 def _factor(name: str, value: float | None) -> str:
