@@ -40,9 +40,8 @@ class House:
         **csip: object,
     ) -> None:
         self.clock = FakeClock(datetime(2026, 1, 15, 2, 0, tzinfo=UTC))
-        self.utility = Utility(
-            lambda: self.clock.now().timestamp(), version=wire, style=drawn(random.Random(SEED))
-        )
+        style = drawn(random.Random(SEED))
+        self.utility = Utility(lambda: self.clock.now().timestamp(), version=wire, style=style)
         self.utility.registered = True
         self.utility.programs = [[Program(1, default=stated(watts("opModExpLimW", 3000)))]]
         self.server = Server(self.utility, pki)
@@ -67,10 +66,9 @@ class House:
     def boot(self, site_now: Site | None = None) -> None:
         """Start the service anew on what it stored; its lanes are run by `turn`."""
         self.bus = FakeBus(self.clock)
-        self.client: CsipClient = client(
-            Context("csip-client", site_now or self.site, self.bus, self.clock),
-            (site_now or self.site).csip,
-        )
+        here = site_now or self.site
+        assert here.csip is not None
+        self.client: CsipClient = client(Context("csip-client", here, self.bus, self.clock), here.csip)
 
     def turn(self, seconds: float) -> None:
         lanes = self.client.lanes

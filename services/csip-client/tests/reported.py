@@ -49,7 +49,8 @@ def status(house: House) -> tuple[str | None, str | None]:
 
 def posted(house: House, series: Series) -> list[tuple[int, int, int]]:
     """Start, duration and value of every reading that came of one series."""
-    name = Layout(PEN, house.client.who.lfdi).reading_mrid(series)
+    apart = house.client.csip.mup_layout == "reading"
+    name = Layout(PEN, house.client.who.lfdi, apart).reading_mrid(series)
     bodies = [body for body in house.utility.bodies("mirror") if value(body, "mRID") == name]
     words = ("timePeriod/start", "timePeriod/duration", "Reading/value")
     return [

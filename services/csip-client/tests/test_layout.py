@@ -36,7 +36,7 @@ def test_one_mirror_per_reading_type_carries_nothing_else() -> None:
     places = [layout.place(each) for each in EVERY]
     assert len(set(places)) == len(EVERY)
     for series, place in zip(EVERY, places, strict=True):
-        body = layout.document(place, [series], 300, V1_2)
+        body = layout.document(place, [series], V1_2)
         check(body, V1_2)
         assert body.count(b"<MirrorMeterReading>") == 1
 
@@ -82,12 +82,12 @@ def test_role_flags_are_0003_for_the_site_and_0049_for_the_der() -> None:
         series = Series(role, 38)
         assert (
             f"<roleFlags>{flags}</roleFlags>"
-            in layout.document(layout.place(series), [series], 300, V1_2).decode()
+            in layout.document(layout.place(series), [series], V1_2).decode()
         )
 
 
 def _type(series: Series) -> str:
     layout = Layout(PEN, LFDI)
-    body = layout.document(layout.place(series), [series], 300, V1_2)
+    body = layout.document(layout.place(series), [series], V1_2)
     check(body, V1_2)
     return body.decode()

@@ -112,7 +112,7 @@ def test_each_new_registration_puts_and_posts_everything_and_drops_the_readings_
 def test_a_404_where_we_report_rediscovers_from_the_top(house: House) -> None:
     lives(house, 70)
     before, asked = counts(house), len(house.utility.requests)
-    gone = house.utility.names["mirror:" + sorted(house.utility.mirrors)[0]]
+    gone = house.utility.names.path("mirror:" + sorted(house.utility.mirrors)[0])
     once = [404]
     house.utility.failing = lambda request: (once.pop(), {}) if once and request.path == gone else None
     lives(house, 70)
@@ -120,7 +120,58 @@ def test_a_404_where_we_report_rediscovers_from_the_top(house: House) -> None:
     assert all(after > so_far for so_far, after in zip(before, counts(house), strict=True))
     since = [each.path for each in house.utility.requests[asked:]]
     assert "/dcap" in since
-    assert house.utility.names["edev"] in since
+    assert house.utility.names.path("edev") in since
+
+
+def test_a_mirror_made_without_a_word_where_is_found_in_the_list(house: House) -> None:
+    answer = house.utility._answer
+
+    def silent(request: Request) -> tuple[int, dict[str, str], bytes]:
+        status, headers, body = answer(request)
+        return (
+            (204, {}, body)
+            if request.method == "POST" and headers.get("Location")
+            else (status, headers, body)
+        )
+
+    house.utility._answer = silent  # type: ignore[method-assign]
+    lives(house, 130)
+    assert len(posted(house, SITE_W)) >= 1
+    assert counts(house)[3] == 2, "each mirror was posted once"
+
+
+def test_a_mirror_that_the_server_lists_no_more_is_made_anew_with_the_same_mrid(house: House) -> None:
+    lives(house, 70)
+    made = names(house)
+    house.utility.mirrors.clear()
+    lives(house, 130)
+    assert counts(house)[3] == 4
+    assert names(house) == made
+
+
+def test_one_mirror_that_is_refused_holds_up_no_other_one(house: House) -> None:
+    lives(house, 70)
+    layout = Layout(28547, house.client.who.lfdi)
+    site = house.utility.names.path("mirror:" + layout.mrid(layout.place(SITE_W)))
+    house.utility.failing = lambda request: (503, {}) if request.path == site else None
+    so_far, tried = len(posted(house, DER_W)), len(house.utility.requests)
+    lives(house, 300)
+    assert len(posted(house, DER_W)) - so_far >= 4
+    assert len([each for each in house.utility.requests[tried:] if each.path == site]) <= 10, "backed off"
+    house.utility.failing = lambda request: None
+    lives(house, 130)
+    starts = [start for start, _, _ in posted(house, SITE_W)]
+    assert starts == list(range(starts[0], starts[-1] + 60, 60))
+
+
+@pytest.mark.parametrize(("sections", "category"), [({}, "200000"), ({"batteries": [BATTERY]}, "800000")])
+def test_device_category_is_200000_for_solar_and_800000_with_storage(
+    build: Callable[..., House], sections: dict[str, object], category: str
+) -> None:
+    house = build(sections=sections)
+    house.utility.registered = False
+    lives(house, 5)
+    assert value(house.utility.bodies("edev")[0], "deviceCategory") == category
 
 
 def test_a_404_that_stays_is_no_storm(house: House) -> None:
@@ -128,7 +179,7 @@ def test_a_404_that_stays_is_no_storm(house: House) -> None:
     house.utility.failing = for_resource(house, "ders", 404)
     so_far = len(house.utility.requests)
     lives(house, 600)
-    ders = house.utility.names["ders"]
+    ders = house.utility.names.path("ders")
     tried = [each for each in house.utility.requests[so_far:] if each.path == ders]
     assert len(tried) <= 30
     dcap = [each for each in house.utility.requests[so_far:] if each.path == "/dcap"]
@@ -205,7 +256,9 @@ def test_each_failed_put_is_backed_off(house: House) -> None:
     so_far = len(house.utility.requests)
     for second in range(300):
         lives(house, 1, power_w=0.0 if second // 10 % 2 else 3000.0)
-    tried = [each for each in house.utility.requests[so_far:] if each.path == house.utility.names["ders"]]
+    tried = [
+        each for each in house.utility.requests[so_far:] if each.path == house.utility.names.path("ders")
+    ]
     assert len(tried) <= 12, "row 31 of the predecessor's faults: one PUT per sample"
 
 
@@ -226,7 +279,7 @@ def test_der_documents_are_never_fetched_so_that_a_404_before_the_first_put_mean
     house: House,
 ) -> None:
     lives(house, 130)
-    ours = {house.utility.names[name] for name in ("dercap", "derg", "ders")}
+    ours = {house.utility.names.path(name) for name in ("dercap", "derg", "ders")}
     assert [each for each in house.utility.requests if each.method == "GET" and each.path in ours] == []
 
 
@@ -383,6 +436,29 @@ def test_too_many_readings_drop_the_oldest_first_with_an_event(
     late = [start for start, _, _ in posted(house, SITE_W) if start > outage]
     assert late == list(range(late[0], late[-1] + 60, 60)), "the newest are kept, without a gap"
     assert late[0] > outage + 600
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_row_13_a_list_of_no_or_two_der_is_no_crash(house: House, count: int) -> None:
+    pages = house.utility._pages
+    listed = pages._list
+
+    def changed(name: str, entries: list[str], rate: str | None, request: Request) -> bytes:
+        return listed(name, entries * count if name == "DERList" else entries, rate, request)
+
+    pages._list = changed  # type: ignore[method-assign]
+    lives(house, 130)
+    assert (counts(house)[0] > 0) is (count > 0)
+    pages._list = listed  # type: ignore[method-assign]
+    lives(house, 70)
+    assert counts(house)[0] > 0, "an empty list is asked again"
+
+
+def test_row_25_volts_and_hertz_keep_their_decimals(build: Callable[..., House]) -> None:
+    house = build(report_also=["frequency"])
+    lives(house, 130)
+    assert posted(house, Series(Role.SITE, 29, 129))[-1][2] == 2413, "241.26 V in tenths"
+    assert posted(house, Series(Role.SITE, 33, power_of_ten=-2))[-1][2] == 4997, "49.97 Hz in hundredths"
 
 
 def test_row_26_no_inverter_that_answers_is_off_and_no_number_that_is_none(house: House) -> None:

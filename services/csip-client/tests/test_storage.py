@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from csip_house import House
-from reported import PEN, battery, inverter, last, meter, number, posted, status, value
+from reported import DER_W, PEN, battery, inverter, last, meter, number, posted, status, value
 
 from csip_client.layout import Layout
 from csip_client.storage import STORED, BatteryView, charge_pct, connect_status, samples, with_batteries
@@ -146,6 +146,16 @@ def test_a_state_of_charge_that_changes_is_told_at_the_servers_rate_only(house: 
         lives(house, 1, soc_pct=10.0 + second / 10.0)
     assert len(house.utility.bodies("ders")) - puts <= 3
     assert float(value(last(house, "ders"), "stateOfChargeStatus/value") or 0) > 1500
+
+
+def test_what_a_battery_gives_or_takes_is_part_of_what_the_der_makes(house: House) -> None:
+    lives(house, 130, power_w=-1000.0)
+    assert posted(house, DER_W)[-1][2] == 20000
+
+
+def test_a_reserve_above_the_size_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="reserve_wh"):
+        Battery.model_validate({**GARAGE, "reserve_wh": 13501})
 
 
 def test_before_1_3_nothing_of_1_3_is_said_of_a_battery(pki: Pki, tmp_path: Path) -> None:

@@ -175,9 +175,9 @@ class CsipClient:
             return
         self._sampled_at = mono
         self._sample(storage.samples(self.seen.batteries(mono)))
-        answering = self.seen.answering(mono)
-        if answering is not None:
-            self._sample(describe.der_samples(answering, self.csip.report_also))
+        answering, discharge_w = self.seen.answering(mono), self.seen.discharge_w(mono)
+        if answering is not None and discharge_w is not None:
+            self._sample(describe.der_samples(answering, self.csip.report_also, discharge_w))
 
     def _sample(self, found: Iterable[tuple[Series, float]]) -> None:
         report = self.lanes.report

@@ -84,11 +84,14 @@ def site_samples(reading: MeterReading, wanted: Collection[Report]) -> Iterator[
 
 
 def der_samples(
-    readings: Mapping[str, InverterReading], wanted: Collection[Report]
+    readings: Mapping[str, InverterReading], wanted: Collection[Report], discharge_w: float = 0.0
 ) -> Iterator[tuple[Series, float]]:
-    """What all inverters say together: + is generation. Those that sleep make nothing, and tell no volts."""
+    """What all inverters and batteries say together: + is generation. Those that sleep make nothing, and tell no volts.
+
+    A battery is on the AC side, as the limit engine takes it: what it gives or takes is not in any inverter's reading.
+    """
     found = [each for each in readings.values() if each.state not in ASLEEP]
-    yield from _each(Role.DER, WATTS, None, sum(each.power_w for each in found), wanted)
+    yield from _each(Role.DER, WATTS, None, sum(each.power_w for each in found) + discharge_w, wanted)
     vars_ = [each.reactive_var for each in found]
     if None not in vars_:
         yield from _each(Role.DER, VARS, None, sum(each or 0.0 for each in vars_), wanted)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from csip_client.mrid import mrid
-from csip_client.telemetry import Role, Series, interval_s
+from csip_client.telemetry import MINUTE_S, Role, Series
 from csip_client.wire import write
 from csip_client.wire.document import Version
 
@@ -48,20 +48,20 @@ class Layout:
         """mRID of a MirrorUsagePoint."""
         if place.only is None:
             return mrid(self.pen, self.lfdi, int(place.role))
-        each = place.only
-        return mrid(self.pen, self.lfdi, "alone", int(each.role), each.uom, each.qualifier, each.phase)
+        return mrid(self.pen, self.lfdi, "alone", *_parts(place.only))
 
     def reading_mrid(self, series: Series) -> str:
-        """mRID of a MirrorMeterReading."""
-        return mrid(self.pen, self.lfdi, int(series.role), series.uom, series.qualifier, series.phase)
+        """mRID of a MirrorMeterReading; another one in the other layout, where it belongs to another mirror."""
+        apart = ("reading",) if self.apart else ()
+        return mrid(self.pen, self.lfdi, *apart, *_parts(series))
 
-    def document(self, place: Place, carries: Iterable[Series], post_rate_s: int, version: Version) -> bytes:
-        """A MirrorUsagePoint with the reading types that it carries."""
-        readings = [self._reading_type(series, post_rate_s) for series in sorted(carries, key=str)]
+    def document(self, place: Place, carries: Iterable[Series], version: Version) -> bytes:
+        """A MirrorUsagePoint with the reading types that it carries; no post rate in them: a type may not change."""
+        readings = [self._reading_type(series) for series in sorted(carries, key=str)]
         name = ROLE[place.role] if place.only is None else words(place.only)
         return write.mirror_usage_point(self.mrid(place), name, int(place.role), self.lfdi, readings, version)
 
-    def _reading_type(self, series: Series, post_rate_s: int) -> str:
+    def _reading_type(self, series: Series) -> str:
         stored = series.uom == WATT_HOURS
         kind = write.ReadingType(
             uom=series.uom,
@@ -69,10 +69,14 @@ class Layout:
             flow=write.NO_FLOW if stored else FLOW[series.role],
             kind=write.KIND_ENERGY if stored else write.KIND_POWER,
             power_of_ten=series.power_of_ten,
-            interval_s=interval_s(post_rate_s),
+            interval_s=MINUTE_S,
             phase=series.phase,
         )
         return write.meter_reading_type(self.reading_mrid(series), words(series), kind)
+
+
+def _parts(series: Series) -> tuple[object, ...]:
+    return int(series.role), series.uom, series.qualifier, series.phase
 
 
 def words(series: Series) -> str:

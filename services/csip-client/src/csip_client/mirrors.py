@@ -11,23 +11,43 @@ from csip_client.layout import Layout, Place
 from csip_client.pace import Pace
 from csip_client.telemetry import Reading, Series, Telemetry
 from csip_client.wire import write
-from csip_client.wire.document import WireError
 from csip_client.wire.read import mirror_usage_point, poll_rate
 
-RETRY_S, LONGEST_RETRY_S = 10.0, 300.0
+RETRY_S = 10.0
 DEFAULT_POST_RATE_S = 300
 Job = tuple[Callable[[float], None], float]
 
 
 @dataclass(slots=True)
 class Mirror:
-    """One MirrorUsagePoint: where it stands, what it carries there, how often readings are wanted."""
+    """One MirrorUsagePoint: where it stands, what it carries there, how often readings are wanted.
+
+    `listed`: the server had it in its list; a server need not say where it put one, the list does.
+    """
 
     place: Place
     location: str | None = None
     carries: frozenset[Series] = frozenset()
     post_rate_s: int = DEFAULT_POST_RATE_S
+    listed: bool = False
     not_before: float = float("-inf")
+    failures: int = 0
+
+    def failed(self, mono: float, retry_after_s: float | None) -> None:
+        """Back off, no longer than its post rate, or as long as the server asks."""
+        self.failures += 1
+        wait_s = RETRY_S * 2.0 ** min(self.failures - 1, 10)
+        longest_s = max(RETRY_S, self.post_rate_s)
+        self.not_before = mono + (min(longest_s, wait_s) if retry_after_s is None else retry_after_s)
+
+    def worked(self, mono: float) -> None:
+        """The server took what was sent to it."""
+        self.failures, self.not_before = 0, mono
+
+    def gone(self, mono: float) -> None:
+        """The server has it no more: it is made anew."""
+        self.location, self.carries, self.listed = None, frozenset(), False
+        self.failed(mono, None)
 
 
 class Mirrors:
@@ -63,7 +83,7 @@ class Mirrors:
         for mirror in self._mirrors.values():
             if self._lacks(mirror):
                 yield (lambda at, m=mirror: self._post_mirror(m, at)), mirror.not_before  # type: ignore[misc]
-        if any(mirror.location for mirror in self._mirrors.values()):
+        if any(mirror.carries for mirror in self._mirrors.values()):
             yield self._ask, self._pace.due
         postable = self._next_reading()
         if postable is not None:
@@ -77,19 +97,17 @@ class Mirrors:
     def _post_mirror(self, mirror: Mirror, mono: float) -> None:
         """Make it, or tell the server of new series: the same mRID is an update."""
         carries = frozenset(self._lacks(mirror) | mirror.carries)
-        body = self._layout.document(mirror.place, carries, DEFAULT_POST_RATE_S, self._fetch.version)
-        mirror.not_before = mono + RETRY_S
+        body = self._layout.document(mirror.place, carries, self._fetch.version)
         try:
             made = self._fetch.post(self._list, body)
-        except Refused as error:
-            mirror.not_before = mono + (error.retry_after_s or LONGEST_RETRY_S)
-            if error.final:
+        except Failure as error:
+            mirror.failed(mono, error.retry_after_s if isinstance(error, Refused) else None)
+            if isinstance(error, Refused) and error.final:
                 self._tell(news.Odd("csip_mirror_refused", f"the server refused our mirror: {error}"))
             raise
-        if made.location is None and mirror.location is None:
-            raise WireError("the server made a MirrorUsagePoint and did not say where")
         mirror.location = made.location or mirror.location
-        mirror.carries, mirror.not_before = carries, mono
+        mirror.carries = carries
+        mirror.worked(mono)
         self._pace.soon(mono)
 
     def _ask(self, mono: float) -> None:
@@ -104,8 +122,11 @@ class Mirrors:
         listed = {found.mRID.upper(): found for node in nodes if (found := mirror_usage_point(node)).mRID}
         for mirror in self._mirrors.values():
             there = listed.get(self._layout.mrid(mirror.place))
-            if there is not None and there.postRate:
-                mirror.post_rate_s = there.postRate
+            if there is not None:
+                mirror.listed, mirror.location = True, mirror.location or there.href
+                mirror.post_rate_s = there.postRate or mirror.post_rate_s
+            elif mirror.listed or (mirror.carries and mirror.location is None):
+                mirror.gone(mono)
 
     def _next_reading(self) -> tuple[Reading, Mirror] | None:
         """The oldest one of the mirror that may be posted to first: one that backs off holds up no other."""
@@ -128,18 +149,20 @@ class Mirrors:
         body = write.meter_reading(
             number, reading.value, reading.start, reading.duration, self._fetch.version
         )
-        mirror.not_before = mono + RETRY_S
         try:
             self._fetch.post(mirror.location, body)
         except Refused as error:
-            if error.status in MOVED_OR_GONE:  # the mirror is gone: made anew, and this reading once more
-                self._mirrors[mirror.place] = Mirror(mirror.place, post_rate_s=mirror.post_rate_s)
+            if error.status in MOVED_OR_GONE:  # made anew, and this reading once more
+                mirror.gone(mono)
             elif error.final:
                 self._telemetry.waiting.remove(reading)
-                mirror.not_before = mono
+                mirror.worked(mono)
                 self._tell(news.Odd("csip_reading_refused", f"a reading is dropped: {error}"))
-            elif error.retry_after_s is not None:
-                mirror.not_before = mono + error.retry_after_s
+            else:
+                mirror.failed(mono, error.retry_after_s)
             raise
-        mirror.not_before = mono
+        except Failure:
+            mirror.failed(mono, None)
+            raise
+        mirror.worked(mono)
         self._telemetry.waiting.remove(reading)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from csip_client import describe
 from csip_client.der_status import SILENT_S, DerStatus, InverterView, der_status
@@ -11,6 +12,7 @@ from dynexport import messages as m
 from dynexport.ports import Received
 from dynexport.settings.models import Site
 
+T = TypeVar("T")
 FRESH_S = 5.0
 HELD_DOWN = 0.95
 
@@ -39,12 +41,22 @@ class Seen:
 
     def answering(self, mono: float) -> dict[str, m.InverterReading] | None:
         """The readings of now; None while one is missing that may come yet. One silent for a minute is off."""
+        return self._fresh(self._readings, [each.id for each in self._site.inverters], mono)
+
+    def discharge_w(self, mono: float) -> float | None:
+        """What all batteries give, + is discharge; None while one is missing that may come yet."""
+        found = self._fresh(self._batteries, [each.id for each in self._site.batteries], mono)
+        return None if found is None else sum(each.power_w for each in found.values())
+
+    def _fresh(
+        self, heard: Mapping[str, tuple[T, float]], names: Sequence[str], mono: float
+    ) -> dict[str, T] | None:
         found = {}
-        for inverter in self._site.inverters:
-            said = self._readings.get(inverter.id)
+        for name in names:
+            said = heard.get(name)
             age_s = mono - (self._born if said is None else said[1])
             if said is not None and age_s <= FRESH_S:
-                found[inverter.id] = said[0]
+                found[name] = said[0]
             elif age_s <= SILENT_S:
                 return None
         return found

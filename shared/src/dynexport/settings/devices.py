@@ -104,6 +104,12 @@ class Battery(Other):
         _must_go_together(self.topic, self.fields)
         return self
 
+    @model_validator(mode="after")
+    def _reserve_fits(self) -> Self:
+        if self.energy_wh is not None and self.reserve_wh > self.energy_wh:
+            raise ValueError(f"`reserve_wh` is over `energy_wh` ({self.energy_wh:g}), of which it is a part")
+        return self
+
 
 class Uncontrolled(Other):
     """Something that makes power here and does not obey us."""
