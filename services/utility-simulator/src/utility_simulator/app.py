@@ -23,6 +23,7 @@ from utility_simulator.server import Server
 from utility_simulator.tree import Utility
 
 STATE_EVERY_S, LOOK_S = 1.0, 0.2
+KEPT_REQUESTS = 2000  # a demo may run for weeks
 USUAL_S = 60.0
 LIMITS = {
     "export": "opModExpLimW",
@@ -167,6 +168,7 @@ class UtilityServer:
             text = f"{number - self._readings} readings came in, {number} in all"
             self.context.event(Level.INFO, "utility_readings", text)
         self._readings = number
+        del self.utility.requests[:-KEPT_REQUESTS]
 
     def _state(self) -> dict[str, object]:
         return {

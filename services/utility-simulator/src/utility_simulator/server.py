@@ -38,16 +38,17 @@ class Server(ThreadingHTTPServer):
         self.faults = faults or Faults(CLOCK.mono)
         self.ending = False
         super().__init__((host, port), _Handler)
-        self._contexts = {name: _context(pki, name) for name in ("server", "expired")}
+        self._pki = pki
+        self._well = _context(pki, "server")
         self.address = f"https://{name}:{self.server_address[1]}"
         utility.names.origin = self.address
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def finish_request(self, request: object, client_address: object) -> None:
         """The handshake, in the connection's own thread: one that hangs keeps nobody waiting."""
-        name = "expired" if self.faults.has("expired") else "server"
+        tls = _context(self._pki, "expired") if self.faults.has("expired") else self._well
         assert not isinstance(request, bytes)
-        with self._contexts[name].wrap_socket(request, server_side=True) as secure:  # type: ignore[arg-type]
+        with tls.wrap_socket(request, server_side=True) as secure:  # type: ignore[arg-type]
             _Handler(secure, client_address, self)
 
     def handle_error(self, request: object, client_address: object) -> None:

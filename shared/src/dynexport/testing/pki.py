@@ -45,6 +45,8 @@ def make_pki(folder: Path, hosts: Sequence[str] = ("localhost",)) -> Pki:
     Raises FileExistsError where something of that name is.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "ca.pem").exists():
+        raise FileExistsError(f"{folder} has certificates already")
     root_key = ec.generate_private_key(ec.SECP256R1())
     root = _certificate("Test root", root_key, None, root_key, authority=True)
     pki = Pki(folder)
