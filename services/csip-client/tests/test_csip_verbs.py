@@ -185,6 +185,7 @@ def test_forget_refuses_while_the_client_is_online_and_schedule_shows_its_word(h
             assert "opModExpLimW 500 W by control AA of program P" in house.type("schedule").output
             bus.publish(topics.AVAILABILITY, OFFLINE, "csip-client")
             bus.wait(0.3)
+            assert "csip-client is not running" in house.type("schedule").output
             assert house.type("forget", "--yes").exit_code == 0
             assert house.store().programs() == ()
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
@@ -124,9 +125,7 @@ class Discovery:
     def _pin(self, href: str) -> Iterator[Line]:
         found = registration(self._document(href))
         if self._who.pin is None:
-            yield Line(
-                3, f"PIN: the server has {found.pIN}, csip.pin is not set: nothing is compared", doubt=True
-            )
+            yield Line(3, "PIN: the server has one, csip.pin is not set: nothing is compared", doubt=True)
         elif found.pIN is None:
             yield Line(3, "PIN: the server gives none: nothing is compared")
         elif found.pIN == self._who.pin:
@@ -134,7 +133,7 @@ class Discovery:
         else:
             yield Line(
                 3,
-                f"OTHER PIN: the server has {found.pIN}, csip.pin is {self._who.pin}: asked no further",
+                "OTHER PIN: the server has another one than csip.pin: asked no further",
                 True,
             )
 
@@ -220,7 +219,8 @@ class Discovery:
                 continue
             status = found.status.name.lower()
             yield Line(
-                7, f"{found.mrid}: {_said(found.values)}, {status}, from {found.start} for {found.duration} s"
+                7,
+                f"{found.mrid}: {_said(found.values)}, {status}, from {utc(found.start)} for {found.duration} s",
             )
 
     def _mirrors(self, href: str) -> Iterator[Line]:
@@ -245,3 +245,8 @@ def _every(rate_s: int) -> str:
 
 def _said(values: Values) -> str:
     return ", ".join(f"{mode} {value:g}" for mode, value in values.items()) or "nothing that limits"
+
+
+def utc(seconds: int) -> str:
+    """A moment on the server's clock, in UTC."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%SZ}"

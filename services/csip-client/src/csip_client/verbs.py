@@ -58,7 +58,7 @@ def discover(config: Path | None = CONFIG) -> None:
             ciphers=section.ciphers or CIPHERS,
         )
         found = present(section.server, tls)
-    except (TlsError, OSError) as error:
+    except (TlsError, OSError, ValueError) as error:
         _end(f"{section.server}: {error}", "is csip.server right, and may this machine reach it?")
     if found.trouble is not None:
         typer.echo(f"{section.server}: the handshake failed: {found.trouble}", err=True)
@@ -94,19 +94,25 @@ def schedule(config: Path | None = CONFIG) -> None:
     """What counts now, mode by mode, by whose word, and the coming 48 hours."""
     site = site_of(config)
     try:
-        heard = stored(site.mqtt, CLOCK, topics.CSIP_STATUS, topics.CSIP_SCHEDULE)
+        heard = stored(site.mqtt, CLOCK, topics.CSIP_STATUS, topics.CSIP_SCHEDULE, topics.AVAILABILITY)
     except NoBroker as error:
         _end(str(error), WHEN_SILENT)
     status: CsipStatus | None = None
     plan: CsipSchedule | None = None
+    runs = False
     for received in heard:
         if isinstance(received.message, CsipStatus):
             status = received.message
         elif isinstance(received.message, CsipSchedule):
             plan = received.message
+        elif received.topic is topics.AVAILABILITY and received.id == CLIENT:
+            runs = received.message == ONLINE
     if status is None and plan is None:
         _end(f"{CLIENT} has published nothing yet", "is it running? `dynexport watch` shows it")
+    if not runs:
+        typer.echo(f"{CLIENT} is not running: below is its last word; the fallback of sources.csip counts")
     typer.echo("\n".join(shown.schedule(status, plan, ZoneInfo(site.site.time_zone))))
+    raise typer.Exit(0 if runs else 1)
 
 
 @csip.command("forget")
