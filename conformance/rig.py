@@ -7,6 +7,7 @@ One clock drives all of them and jumps from second to second. The site is the co
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,7 +61,9 @@ class Rig:
         battery: bool = False,
     ) -> None:
         self.clock = FakeClock(datetime(2026, 1, 15, 2, 0, tzinfo=UTC))
-        style = drawn(random.Random(seed))
+        style = replace(
+            drawn(random.Random(seed)), unrated=frozenset()
+        )  # a procedure's server gives its rates
         self.utility = Utility(lambda: self.clock.now().timestamp(), version=version, seed=seed, style=style)
         self.utility.lists_ended = False
         self.server = Server(self.utility, pki)
