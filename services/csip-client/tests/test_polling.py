@@ -63,7 +63,6 @@ def test_never_more_than_6_requests_of_one_path_in_3_poll_periods(
     most = {
         site.utility.names.of(path) or path: most_in_3_polls(moments)
         for path, moments in asked_at(site).items()
-        if site.utility.names.of(path) not in ("der", "mup")  # the report lane's
     }
     assert max(most.values()) <= 6, most
 

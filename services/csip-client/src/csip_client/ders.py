@@ -25,16 +25,16 @@ class DerReports:
         self,
         fetch: Fetcher,
         der_list: str,
+        pace: Pace,
         *,
         tell: Callable[[news.News], None],
         server_now: Callable[[], float],
-        random: Callable[[], float],
     ) -> None:
         self._fetch = fetch
         self._der_list = der_list
         self._tell = tell
         self._now = server_now
-        self._pace = Pace(random)
+        self._pace = pace
         self._der: r.DER | None = None
         self._facts: Facts | None = None
         self._puts = {name: Put() for name in NAMES}

@@ -59,10 +59,10 @@ class Mirrors:
         mirror_list: str,
         layout: Layout,
         telemetry: Telemetry,
+        pace: Pace,
         *,
         tell: Callable[[news.News], None],
         server_now: Callable[[], float],
-        random: Callable[[], float],
     ) -> None:
         self._fetch = fetch
         self._list = mirror_list
@@ -70,7 +70,7 @@ class Mirrors:
         self._telemetry = telemetry
         self._tell = tell
         self._now = server_now
-        self._pace = Pace(random)
+        self._pace = pace
         self._mirrors: dict[Place, Mirror] = {}
 
     def jobs(self) -> Iterator[Job]:

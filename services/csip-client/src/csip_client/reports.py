@@ -12,9 +12,11 @@ from csip_client.fetch import MOVED_OR_GONE, Failure, Fetcher, Refused
 from csip_client.layout import Layout
 from csip_client.mirrors import DEFAULT_POST_RATE_S, Mirrors
 from csip_client.outbox import Outbox
+from csip_client.pace import Pace
 from csip_client.telemetry import MOST_WAITING, Series, Telemetry
 
 IDLE_S, HALTED_S = 60.0, 3600.0
+MOST_PACES = 20
 MOST_SAMPLES = 100_000
 REDISCOVER_EVERY_S = 300.0
 NOWHERE = news.Links(None, None)
@@ -49,6 +51,7 @@ class ReportLane:
         self._gone_until = float("-inf")
         self._samples: list[tuple[Series, float, float]] = []
         self._telemetry = Telemetry()
+        self._paces: dict[str, Pace] = {}
         self._ders: DerReports | None = None
         self._mirrors: Mirrors | None = None
 
@@ -103,23 +106,35 @@ class ReportLane:
         for sample in samples if not registered_anew else ():
             self._telemetry.sample(*sample)
         if links != self._followed or afresh or registered_anew:
-            self._follow(links)
+            self._follow(links, mono)
         if self._mirrors is None:  # there is nowhere to post yet: bounded all the same
             self._telemetry.close(self._now(), DEFAULT_POST_RATE_S)
         if facts is not None and self._ders is not None:
             self._ders.want(facts, mono)
 
-    def _follow(self, links: news.Links) -> None:
+    def _pace(self, href: str, mono: float) -> Pace:
+        """How often an address was asked is remembered through a rediscovery, so that none is a storm."""
+        if len(self._paces) > MOST_PACES:
+            self._paces.clear()
+        pace = self._paces.setdefault(href, Pace(self._random))
+        pace.soon(mono)
+        return pace
+
+    def _follow(self, links: news.Links, mono: float) -> None:
         self._followed = links
         self._ders = self._mirrors = None
         if links.der_list is not None:
             self._ders = DerReports(
-                self.fetch, links.der_list, tell=self._tell, server_now=self._now, random=self._random
+                self.fetch,
+                links.der_list,
+                self._pace(links.der_list, mono),
+                tell=self._tell,
+                server_now=self._now,
             )
         if links.mirrors is not None:
             self._mirrors = Mirrors(
                 self.fetch, links.mirrors, self._layout, self._telemetry,
-                tell=self._tell, server_now=self._now, random=self._random,
+                self._pace(links.mirrors, mono), tell=self._tell, server_now=self._now,
             )  # fmt: skip
 
     def _jobs(self) -> list[Job]:
@@ -141,7 +156,7 @@ class ReportLane:
             self._tell(news.Contact(str(error)))
             if isinstance(error, Refused) and error.status in MOVED_OR_GONE and mono >= self._gone_until:
                 self._gone_until = mono + REDISCOVER_EVERY_S
-                self._follow(self._followed)
+                self._follow(self._followed, mono)
                 self._tell(news.Gone())
         else:
             self._tell(news.Contact())
