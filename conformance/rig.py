@@ -139,6 +139,7 @@ class Rig:
     def boot(self) -> None:
         """Start the service on what it stored; a running one has lost its power."""
         if self.client is not None:
+            self.client.lanes.close()
             self.client.store.close()
         self.bus = FakeBus(self.clock)
         self.client = client(Context("csip-client", self._site, self.bus, self.clock), self._csip)
@@ -219,4 +220,5 @@ class Rig:
         """Close the server and the store."""
         self.server.close()
         if self.client is not None:
+            self.client.lanes.close()
             self.client.store.close()

@@ -65,6 +65,8 @@ class House:
 
     def boot(self, site_now: Site | None = None) -> None:
         """Start the service anew on what it stored; its lanes are run by `turn`."""
+        if hasattr(self, "client"):
+            self.client.lanes.close()
         self.bus = FakeBus(self.clock)
         here = site_now or self.site
         assert here.csip is not None
@@ -91,5 +93,6 @@ class House:
         return found
 
     def end(self) -> None:
+        self.client.lanes.close()
         self.server.close()
         self.client.store.close()

@@ -81,6 +81,7 @@ class Site:
             Wanted(self.wanted["version_wanted"], self.wanted["dcap_path"], 28547, 10_000.0),
             self.store,
             wall=lambda: START + self.mono - self.skew_s,
+            mono=lambda: self.mono,
             random=rng.random,
         )
         self.lanes.give(FACTS)
@@ -129,5 +130,6 @@ class Site:
         ]
 
     def end(self) -> None:
+        self.lanes.close()
         self.server.close()
         self.store.close()

@@ -238,7 +238,7 @@ class CsipClient:
             standing=self.standing.value,
             version=version,
             lfdi=self.who.lfdi,
-            clock_offset_s=self.lanes.offset_s,
+            clock_offset_s=self.lanes.clock_offset_s,
             trouble=self.trouble,
         )
         if self.context.bus.publish(topics.CSIP_STATUS, message):

@@ -40,6 +40,7 @@ NOT_CLAIMED = frozenset(
     }
 )
 LARGEST_POWER_OF_TEN = 9
+LONGEST, LATEST, LONGEST_MRID = 2**32 - 1, 2**36, 200  # UInt32 seconds; the year 4147
 
 
 def control(
@@ -52,6 +53,8 @@ def control(
     start, duration = (interval.whole("start"), interval.whole("duration")) if interval else (None, None)
     if mrid is None or start is None or duration is None or base is None or duration < 0:
         raise WireError(f"DERControl {mrid} lacks mRID, interval or DERControlBase")
+    if not (0 <= start <= LATEST and duration <= LONGEST and len(mrid) <= LONGEST_MRID):
+        raise WireError(f"DERControl {mrid[:LONGEST_MRID]} has start {start}, duration {duration}")
     return Control(
         device=device,
         mrid=mrid.upper(),

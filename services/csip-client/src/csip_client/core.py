@@ -46,6 +46,7 @@ class Lanes:
         store: Store,
         *,
         wall: Callable[[], float],
+        mono: Callable[[], float],
         random: Callable[[], float],
         wake: Callable[[], None] = lambda: None,
     ) -> None:
@@ -57,6 +58,9 @@ class Lanes:
         self._wanted = wanted
         self._store = store
         self._wall = wall
+        self._mono = mono
+        self._wall_less_mono: float | None = None
+        self._set_max_w = wanted.set_max_w
         self._random = random
         self._wake = wake
         self._control: ControlLane | None = None
@@ -68,11 +72,26 @@ class Lanes:
 
     def server_now(self) -> float:
         """The server's time, seconds since 1970; ours where it was not given yet."""
-        return self._wall() + (self.offset_s or 0.0)
+        return self._steady() + (self.offset_s or 0.0)
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """The server's clock less ours as it is now, seconds; None while the server's was not given."""
+        return None if self.offset_s is None else self.server_now() - self._wall()
+
+    def _steady(self) -> float:
+        """Our wall clock, which from the first word of the server's time on no step moves: NTP ends no control."""
+        return self._wall() if self._wall_less_mono is None else self._mono() + self._wall_less_mono
+
+    def close(self) -> None:
+        """Let both connections go, once no lane runs any more."""
+        for http in self._http:
+            http.close()
 
     def give(self, facts: Facts) -> None:
         """What is reported from now on."""
         self._facts = facts
+        self._set_max_w = facts.settings.max_w
         if self._report is not None:
             self._report.give(facts)
 
@@ -120,9 +139,10 @@ class Lanes:
             Fetcher(self._http[0], self.version, self._wall),
             self._who,
             dcap,
-            set_max_w=self._wanted.set_max_w,
+            set_max_w=lambda: self._set_max_w,
             tell=self._tell,
-            wall=self._wall,
+            wall=self._steady,
+            offset_s=self.offset_s or 0.0,
             random=self._random,
             pace=self._pace,
         )
@@ -145,6 +165,8 @@ class Lanes:
         """Pass on to the service what it decides; what the report lane must know goes there at once."""
         match told:
             case news.TimeKnown(offset_s):
+                if self._wall_less_mono is None:
+                    self._wall_less_mono = self._wall() - self._mono()
                 self.offset_s = offset_s
             case news.Links() if self._report is not None:
                 self._report.follow(told)

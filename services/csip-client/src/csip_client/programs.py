@@ -40,11 +40,11 @@ class _Ended(Exception):
 
 @dataclass(slots=True)
 class Reader:
-    """`warn` is told what could not be read, in words; `set_max_w` is the base of opModMaxLimW, watts."""
+    """`warn` is told what could not be read, in words; `set_max_w` gives the base of opModMaxLimW, watts."""
 
     fetch: Fetcher
     device: str
-    set_max_w: float
+    set_max_w: Callable[[], float]
     warn: Callable[[str], None]
     _silent: int = 0
     _ended_by: Unreachable | Refused | None = None
@@ -93,7 +93,7 @@ class Reader:
                 device=self.device,
                 program=program.id,
                 primacy=program.primacy,
-                set_max_w=self.set_max_w,
+                set_max_w=self.set_max_w(),
                 version=self.fetch.version,
             )
         except WireError as error:
@@ -110,7 +110,7 @@ class Reader:
         try:
             self._go_on()
             node = self.fetch.get(listed.DefaultDERControlLink)
-            found = None if node is None else default(node, self.set_max_w, self.fetch.version)
+            found = None if node is None else default(node, self.set_max_w(), self.fetch.version)
         except (*Failure, _Ended) as error:
             if isinstance(error, Refused) and error.status in HAS_NONE:
                 return None, True

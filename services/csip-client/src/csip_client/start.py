@@ -64,6 +64,7 @@ def client(service: Context, csip: CsipSection) -> CsipClient:
         Wanted(csip.version, csip.dcap_path, csip.pen, service.site.rated_w, csip.mup_layout == "reading"),
         store,
         wall=lambda: service.clock.now().timestamp(),
+        mono=service.clock.mono,
         random=random.random,
         wake=service.bus.wake,
     )

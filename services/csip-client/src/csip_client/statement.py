@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from csip_client.in_force import InForce, in_force
-from csip_client.model import Held, Mode, Program
+from csip_client.model import Answer, Held, Mode, Program
 from csip_client.ramp import Connection, Ramp, Rules, follow
 from csip_client.schedule import effective
 
@@ -21,6 +21,7 @@ WATTS = {
     Mode.MAXIMUM: "generation_limit_w",
     Mode.LOAD: "load_limit_w",
 }
+ENDED = frozenset({Answer.COMPLETED, Answer.CANCELLED})
 HELD_AT_FALLBACK = ("export_limit_w", "generation_limit_w")
 
 
@@ -78,13 +79,17 @@ def state(
 def tightest(held: Iterable[Held], programs: Iterable[Program], fallback: Mapping[str, float]) -> Statement:
     """While the time is not known: the tightest of the stored default and of every stored event that may still act.
 
-    The fallback is left to the engine where no default was ever stored (csip.md: out of touch after a restart).
+    The fallback is left to the engine where no default was ever stored (csip.md: out of touch after a restart); an
+    event then states nothing looser than it. One that was answered completed or cancelled has ended.
     """
     now_in_force = dict(in_force({}, programs, 0.0))
     for one in held:
-        if effective(one) is not None:
+        if effective(one) is not None and not one.answered & ENDED:
             for mode, value in one.control.values.items():
                 standing = now_in_force.get(mode)
+                held_at = fallback.get(WATTS.get(mode, "")) if standing is None else None
+                if held_at is not None:
+                    value = min(float(value), held_at)
                 if standing is None or value < standing.value:
                     now_in_force[mode] = InForce(value, one)
     statement, _ = state(now_in_force, Shape(), Rules(float("inf")), fallback, 0.0)

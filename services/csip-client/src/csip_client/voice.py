@@ -16,6 +16,7 @@ from dynexport.clock import rfc3339
 
 TTL_S, RAMPING_TTL_S = 60.0, 7.0
 TRUE_BEYOND_S = 2.0
+MOST_W, LONGEST_REF = 1e8, 200  # what a message may hold: servers say "no limit" by larger numbers
 COMING_S = 48 * 3600.0
 WORDS = {
     "export_limit_w": "export at most {:.0f} W",
@@ -32,17 +33,17 @@ def limit(now: Now, wall: datetime, server_now: float | None) -> m.Limit | None:
         return None
     left_s = TTL_S if now.until is None or server_now is None else now.until - server_now + TRUE_BEYOND_S
     fields: dict[str, Any] = {
-        **{name: round(value, 1) for name, value in statement.watts.items()},
+        **{name: round(min(value, MOST_W), 1) for name, value in statement.watts.items()},
         **statement.switches,
         "issued_at": wall,
         "ttl_s": round(max(1.0, min(RAMPING_TTL_S if now.ramping else TTL_S, left_s)), 1),
         "reason": reason(statement, now.in_force, known=server_now is not None),
     }
     if statement.storage_target_w is not None:
-        fields["storage_target_w"] = statement.storage_target_w
+        fields["storage_target_w"] = max(-MOST_W, min(MOST_W, statement.storage_target_w))
     acting = _acting(now.in_force)
     if acting is not None:
-        fields["ref"] = acting.control.mrid
+        fields["ref"] = acting.control.mrid[:LONGEST_REF]
     ends = [found.until for found in now.in_force.values() if found.until is not None]
     if ends:
         fields["until"] = datetime.fromtimestamp(min(ends), UTC)

@@ -32,9 +32,10 @@ class ControlLane:
         who: Identity,
         dcap: str,
         *,
-        set_max_w: float,
+        set_max_w: Callable[[], float],
         tell: Callable[[news.News], None],
         wall: Callable[[], float],
+        offset_s: float,
         random: Callable[[], float],
         pace: Pace,
     ) -> None:
@@ -43,7 +44,7 @@ class ControlLane:
         self._address = dcap
         self._tell = tell
         self._wall = wall
-        self._offset_s = 0.0
+        self._offset_s = offset_s
         self._failing = False
         self._afresh = False
         self._look_again = False

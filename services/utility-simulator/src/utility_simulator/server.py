@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -37,6 +39,7 @@ class Server(ThreadingHTTPServer):
         self.utility = utility
         self.faults = faults or Faults(CLOCK.mono)
         self.ending = False
+        self._open: set[ssl.SSLSocket] = set()
         super().__init__((host, port), _Handler)
         self._pki = pki
         self._well = _context(pki, "server")
@@ -49,7 +52,11 @@ class Server(ThreadingHTTPServer):
         tls = _context(self._pki, "expired") if self.faults.has("expired") else self._well
         assert not isinstance(request, bytes)
         with tls.wrap_socket(request, server_side=True) as secure:  # type: ignore[arg-type]
-            _Handler(secure, client_address, self)
+            self._open.add(secure)
+            try:
+                _Handler(secure, client_address, self)
+            finally:
+                self._open.discard(secure)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A connection that breaks is the client's business."""
@@ -59,6 +66,9 @@ class Server(ThreadingHTTPServer):
         self.ending = True
         self.shutdown()
         self.server_close()
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):  # gone already
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):

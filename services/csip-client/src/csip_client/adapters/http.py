@@ -42,6 +42,10 @@ class Http(Protocol):
         """Raises Unreachable."""
         ...
 
+    def close(self) -> None:
+        """Let the connection go."""
+        ...
+
 
 class _TlsAdapter(HTTPAdapter):
     """Remembers its one connection, so that an exchange that never ends can be cut."""
