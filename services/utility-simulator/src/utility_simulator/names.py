@@ -12,6 +12,7 @@ class Names:
         self._rng = rng
         self._whole = whole
         self._paths: dict[str, str] = {"dcap": "/dcap"}
+        self._drawn_whole: dict[str, bool] = {}
         self._aliases: dict[str, str] = {}
         self.origin = ""
 
@@ -23,7 +24,9 @@ class Names:
 
     def __getitem__(self, name: str) -> str:
         path = self.path(name)
-        return self.origin + path if self._rng.random() < self._whole else path
+        if name not in self._drawn_whole:
+            self._drawn_whole[name] = self._rng.random() < self._whole
+        return self.origin + path if self._drawn_whole[name] else path
 
     def of(self, path: str) -> str | None:
         """Our name of what stands at `path`."""

@@ -41,13 +41,19 @@ class Style:
         return text.encode()
 
     def ordered(self, entries: Sequence[str]) -> list[str]:
-        """A list's entries as this server orders them: the same for every page of it."""
+        """A list's entries as this server orders them, by their mRIDs: the same for every page of it."""
         if self.order is None:
             return list(entries)
-        return sorted(entries, key=lambda entry: zlib.crc32(f"{self.order}{entry}".encode()))
+        return sorted(entries, key=lambda entry: zlib.crc32(f"{self.order}{_identity(entry)}".encode()))
 
 
 PLAIN = Style()
+
+
+def _identity(entry: str) -> str:
+    """What does not change while an entry does."""
+    found = re.search(r"<mRID>([^<]*)", entry)
+    return found[1] if found else entry
 
 
 def drawn(rng: random.Random) -> Style:
