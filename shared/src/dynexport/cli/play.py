@@ -39,7 +39,7 @@ STEPS = (
         utility_w=2000.0,
         lasts_s=20.0,
     ),
-    Step("the utility's control ends: csip-client has answered received and started, and now completed"),
+    Step("the utility's control is about to end: csip-client answers completed, and its default of 5000 W counts again"),
 )
 
 
