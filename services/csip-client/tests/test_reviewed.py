@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from csip_house import House
 from csip_client.controls import control
 from csip_client.model import Answer, Mode
 from csip_client.statement import tightest
-from csip_client.wire.document import V1_2, WireError, parse
+from csip_client.wire.document import V1_2, WireError, parse, whole
+from dynexport.testing.context import codes
 from dynexport.testing.pki import Pki
 from utility_simulator.tree import stated, watts
 
@@ -98,3 +100,32 @@ def test_op_mod_max_lim_w_is_a_share_of_the_set_max_w_that_we_report(house: Hous
     house.turn(130.0)
     assert house.limit is not None
     assert house.limit.generation_limit_w == 4000.0
+
+
+@pytest.mark.parametrize("word", ["-+5", "+-5", "--5", "", "-"])
+def test_what_is_no_number_is_no_crash(word: str) -> None:
+    with pytest.raises(WireError):
+        whole(word, "value")
+
+
+@pytest.mark.parametrize("encoding", ["shift_jis", "utf-7", "no-such"])
+def test_an_encoding_that_cannot_be_read_is_no_crash(encoding: str) -> None:
+    with pytest.raises(WireError):
+        parse(f'<?xml version="1.0" encoding="{encoding}"?><Time/>'.encode())
+
+
+@pytest.mark.parametrize("reply_to", ["http://localhost/rsp", "https://[x", None])
+def test_an_answer_that_can_never_be_sent_is_dropped_and_the_next_ones_go(
+    house: House, reply_to: str | None
+) -> None:
+    house.turn(10.0)
+    now = int(house.utility.now())
+    bad = house.utility.control("AA" if reply_to else "AAB", now, 120, watts("opModExpLimW", 100))
+    house.utility.programs[0][0].controls["bad"] = (
+        bad if reply_to is None else replace(bad, reply_to=reply_to)
+    )
+    good = house.utility.control("CC", now + 5, 120, watts("opModGenLimW", 100))
+    house.utility.programs[0][0].controls["good"] = good
+    house.turn(200.0)
+    assert [status for mrid, status in house.utility.answers() if mrid == "CC"] == [1, 2, 3]
+    assert "csip_answer_refused" in codes(house.bus, "csip-client")

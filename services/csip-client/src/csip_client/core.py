@@ -102,7 +102,8 @@ class Lanes:
 
     def control_due(self, mono: float) -> float:
         """Seconds until the control lane has something to ask."""
-        return self._not_before - mono if self._control is None else self._control.due(mono)
+        control = self._control
+        return self._not_before - mono if control is None else control.due(mono)
 
     def run_control(self, mono: float) -> None:
         """Find the server, then walk it."""
@@ -174,7 +175,7 @@ class Lanes:
                 self._report.halted = True
             case news.Stands(_, True) if self._report is not None:
                 self._report.registered_anew()
-            case news.Gone() if self._control is not None:
-                self._control.look_again()
+            case news.Gone() if (control := self._control) is not None:
+                control.look_again()
         self.news.put(told)
         self._wake()

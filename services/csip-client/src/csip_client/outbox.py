@@ -16,6 +16,10 @@ LISTS_NONE = (401, 403, 501)
 MOST_LOOKED_UP = 5
 
 
+class Unsendable(WireError):
+    """No body, or no address, that could ever be sent."""
+
+
 class Outbox:
     """The answers' part of the report lane."""
 
@@ -25,6 +29,7 @@ class Outbox:
         self._lfdi = lfdi
         self._tell = tell
         self._failures = 0
+        self._looked_up = 0
         self._not_before = float("-inf")
 
     def due(self, mono: float) -> float:
@@ -43,13 +48,16 @@ class Outbox:
             self._failed(queued, error, mono)
             return
         self._store.sent(queued)
-        self._failures, self._not_before = 0, float("-inf")
+        self._failures, self._looked_up, self._not_before = 0, 0, float("-inf")
         self._tell(news.Contact())
 
     def _send(self, queued: Queued) -> None:
         body = write.response(self._lfdi, queued.status, queued.subject, queued.created, self._fetch.version)
         self._store.sending(queued)
-        self._fetch.post(queued.reply_to, body)
+        try:
+            self._fetch.post(queued.reply_to, body)
+        except WireError as error:
+            raise Unsendable(str(error)) from error
 
     def _arrived(self, queued: Queued) -> bool:
         """Whether the server lists this answer; a server that lists none is sent it again: better twice than never.
@@ -59,12 +67,14 @@ class Outbox:
         try:
             _, entries = self._fetch.get_list(queued.reply_to)
         except Refused as error:
-            if error.final or error.status in LISTS_NONE or self._failures >= MOST_LOOKED_UP:
+            if error.final or error.status in LISTS_NONE or self._looked_up >= MOST_LOOKED_UP:
                 return False
+            self._looked_up += 1
             raise
         except WireError:
-            if self._failures >= MOST_LOOKED_UP:
+            if self._looked_up >= MOST_LOOKED_UP:
                 return False
+            self._looked_up += 1
             raise
         return any(
             (entry.word("subject") or "").upper() == queued.subject and entry.whole("status") == queued.status
@@ -72,10 +82,11 @@ class Outbox:
         )
 
     def _failed(self, queued: Queued, error: Exception, mono: float) -> None:
-        if isinstance(error, Refused) and error.final:
+        if isinstance(error, Unsendable) or (isinstance(error, Refused) and error.final):
             self._store.sent(queued)
             text = f"answer {queued.status} for {queued.subject} is dropped: {error}"
             self._tell(news.Odd("csip_answer_refused", text))
+            self._looked_up = 0
             return
         if not isinstance(error, Unreachable) and not queued.in_doubt:
             self._store.not_sent(queued)

@@ -39,7 +39,9 @@ STEPS = (
         utility_w=2000.0,
         lasts_s=20.0,
     ),
-    Step("the utility's control is about to end: csip-client answers completed, and its default of 5000 W counts again"),
+    Step(
+        "the utility's control is about to end: csip-client answers completed, and its default of 5000 W counts again"
+    ),
 )
 
 

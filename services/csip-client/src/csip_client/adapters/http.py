@@ -16,6 +16,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 
+from csip_client.wire.document import WireError
+
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S, LONGEST_EXCHANGE_S = 10.0, 20.0, 60.0
 LARGEST_REPLY = 2_000_000
 
@@ -100,10 +102,14 @@ class HttpSession:
         self._session.mount("https://", self._adapter)
 
     def request(self, method: str, href: str, body: bytes | None = None, media_type: str = "") -> Reply:
-        """One exchange; a redirection is not followed. Raises Unreachable."""
-        url = urljoin(self.server, href)
-        if urlsplit(url).scheme != "https":
-            raise Unreachable(f"{method} {url}: only https is spoken")
+        """One exchange; a redirection is not followed. Raises Unreachable, and WireError for no address of https."""
+        try:
+            url = urljoin(self.server, href)
+            spoken = urlsplit(url).scheme == "https"
+        except ValueError as error:
+            raise WireError(f"{method} {href[:200]!r}: no address ({error})") from error
+        if not spoken:
+            raise WireError(f"{method} {url[:200]}: only https is spoken")
         headers = {"Accept": media_type, "User-Agent": "dynexport"}
         if body is not None:
             headers["Content-Type"] = media_type

@@ -61,7 +61,7 @@ class Node:
 
 def whole(word: str, name: str) -> int:
     """A decimal whole number; raises WireError."""
-    digits = word.removeprefix("-").removeprefix("+")
+    digits = word[1:] if word[:1] in ("-", "+") else word
     if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
         raise WireError(f"{name} is {word[:40]!r}, which is no whole number")
     return int(word)
@@ -81,7 +81,9 @@ def parse(body: bytes) -> Node:
     parser.CharacterDataHandler = builder.data
     try:
         parser.Parse(body, True)
-    except (expat.ExpatError, UnicodeError, LookupError) as error:
+    except WireError:
+        raise
+    except (expat.ExpatError, ValueError, LookupError) as error:
         raise WireError(f"no well-formed XML: {error}") from error
     if builder.root is None:
         raise WireError("an empty document")
