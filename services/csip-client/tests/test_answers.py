@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from csip_builders import control, held, program
 from hypothesis import given
 from hypothesis import strategies as st
 
+from csip_client import answers
+from csip_client import schedule as scheduling
 from csip_client.answers import due
 from csip_client.holding import absorb
 from csip_client.model import Answer, Assignments, Control, Draws, Held, Mode, Status
-from csip_client.schedule import schedule
+from csip_client.schedule import Window, effective, schedule
 
 E, G = Mode.EXPORT, Mode.GENERATION
 PROGRAMS = tuple(program(f"P{number}", number) for number in range(4))
@@ -244,3 +247,72 @@ def test_every_answer_is_given_once_in_a_lawful_order(
         assert said[-1] in (3, 6, 7)
         assert (3 not in said) or said == [1, 2, 3]
     assert {Answer(answer) for _, _, answer in client.said} <= set(Answer)
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[Held]:
+    """Every control whose window was worked out."""
+    found: list[Held] = []
+
+    def counted(one: Held) -> Window | None:
+        found.append(one)
+        return effective(one)
+
+    for module in (answers, scheduling):
+        monkeypatch.setattr(module, "effective", counted)
+    return found
+
+
+STEP_S, MANY = 300, 288
+
+
+def envelopes(first: int, count: int, **other: Any) -> list[Held]:
+    """Five-minute controls one after the other, each in two modes."""
+    return [
+        held(f"M{number:04}", number * STEP_S, STEP_S, {E: 1.0, G: 2.0}, **other)
+        for number in range(first, first + count)
+    ]
+
+
+def test_a_day_of_five_minute_envelopes_is_answered_with_a_few_looks_at_each_control(
+    looks: list[Held],
+) -> None:
+    client = Client()
+    client.held = {each.control.key: each for each in envelopes(0, MANY)}
+    plan = schedule(client.held.values())
+    for now in range(0, (MANY + 1) * STEP_S, STEP_S):
+        looks.clear()
+        found = due(client.held.values(), plan, now, awake_since=0)
+        assert len(looks) <= 3 * MANY, "once for itself, once for each of two modes"
+        for each in found:
+            before = client.held[each.held.control.key]
+            client.held[before.control.key] = replace(before, answered=before.answered | {each.answer})
+            client.said.append((now, before.control.mrid, int(each.answer)))
+    started = {name: now for now, name, answer in client.said if answer == 2}
+    assert started == {f"M{number:04}": number * STEP_S for number in range(MANY)}
+    completed = {name: now for now, name, answer in client.said if answer == 3}
+    assert completed == {f"M{number:04}": (number + 1) * STEP_S for number in range(MANY)}
+
+
+@pytest.mark.parametrize("nobody", [{"response_required": 0}, {"response_required": 1}, {"reply_to": None}])
+def test_a_control_that_nobody_asks_about_is_not_looked_at(looks: list[Held], nobody: dict[str, Any]) -> None:
+    everything = envelopes(0, MANY, answered=frozenset({Answer.RECEIVED}), **nobody)
+    assert due(everything, schedule(everything), MANY * STEP_S, awake_since=0) == []
+    assert len(looks) == 2 * MANY, "for the plan only"
+
+
+def test_what_ran_while_we_were_off_is_looked_at_once_each(looks: list[Held]) -> None:
+    now = 3 * MANY * STEP_S
+    everything = envelopes(0, MANY, answered=frozenset({Answer.RECEIVED}))
+    assert due(everything, {}, now, awake_since=now) == []
+    assert len(looks) == MANY
+
+
+@pytest.mark.parametrize(("late_s", "expected"), [(10, []), (40, [Answer.STARTED])])
+def test_one_that_its_successor_stretched_beyond_our_start_has_run(
+    late_s: int, expected: list[Answer]
+) -> None:
+    first = held("A", 0, 60, answered=frozenset({Answer.RECEIVED}))
+    second = held("B", 60, 60, draws=Draws(start=late_s), reply_to=None)
+    found = due([first, second], schedule([first, second]), 85, awake_since=80)
+    assert [each.answer for each in found] == expected
