@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from csip_client import answers
 from csip_client import schedule as scheduling
 from csip_client.answers import due
-from csip_client.holding import absorb
+from csip_client.holding import KEPT_S, absorb
 from csip_client.model import Answer, Assignments, Control, Draws, Held, Mode, Status
-from csip_client.schedule import Window, effective, schedule
+from csip_client.schedule import Window, acting, effective, schedule
 
 E, G = Mode.EXPORT, Mode.GENERATION
 PROGRAMS = tuple(program(f"P{number}", number) for number in range(4))
@@ -29,11 +29,16 @@ class Client:
         self.held: dict[tuple[str, str], Held] = {}
         self.said: list[tuple[int, str, int]] = []
         self.awake_since = awake_since
+        self.draws: list[int] = []
 
     def walk(self, now: int, *controls: Control, withdrawn: Sequence[str] = ()) -> None:
         programs = tuple(each for each in PROGRAMS if each.id not in withdrawn)
-        self.held = absorb(self.held, Assignments(programs, controls), now, lambda upto: 0)
+        self.held = absorb(self.held, Assignments(programs, controls), now, self.draw)
         self.tick(now)
+
+    def draw(self, upto: int) -> int:
+        """The next of what the test draws; nothing where it says nothing."""
+        return self.draws.pop(0) if self.draws else 0
 
     def tick(self, now: int) -> None:
         for _ in range(5):
@@ -173,9 +178,87 @@ def test_p_02_the_controls_of_a_withdrawn_program_are_dropped_without_another_an
     client.walk(0, control("A", 10, 100, program="P2"))
     client.run(1, 20)
     client.walk(20, withdrawn=["P2"])
+    assert schedule(client.held.values()) == {}
     client.run(21, 150)
     assert client.of("A") == [1, 2]
+
+
+def test_a_program_that_is_away_for_one_poll_changes_no_draw_and_repeats_no_answer() -> None:
+    client = Client()
+    event = control("A", 10, 100, program="P2", randomize_start=30)
+    client.draws = [7, 0, 0]
+    client.walk(0, event)
+    client.run(1, 60)
+    client.walk(60, withdrawn=["P2"])
+    client.run(60, 70)
+    client.walk(70, event)
+    assert acting(schedule(client.held.values())[E], 70) is not None
+    client.run(71, 200)
+    assert client.said == [(0, "A", 1), (17, "A", 2), (117, "A", 3)]
+
+
+def test_a_withdrawn_control_comes_back_with_what_the_server_says_of_it_then() -> None:
+    client = Client()
+    client.walk(0, control("A", 10, 100, program="P2"))
+    client.run(1, 60)
+    client.walk(60, withdrawn=["P2"])
+    client.walk(70, control("A", 10, 100, program="P2", status=Status.CANCELLED))
+    client.run(71, 200)
+    assert client.said == [(0, "A", 1), (10, "A", 2), (70, "A", 6)]
+
+
+def test_a_program_that_comes_back_without_its_control_does_not_bring_it_back() -> None:
+    client = Client()
+    client.walk(0, control("A", 10, 100, program="P2"))
+    client.run(1, 60)
+    client.walk(60, withdrawn=["P2"])
+    client.walk(70)
+    client.run(71, 200)
+    assert client.of("A") == [1, 2]
+    assert schedule(client.held.values()) == {}
+
+
+@pytest.mark.parametrize("withdrawn_at", [5, 60])
+def test_a_withdrawn_control_that_is_over_when_its_program_is_back_is_not_said_to_have_run(
+    withdrawn_at: int,
+) -> None:
+    client = Client()
+    event = control("A", 10, 100, program="P2")
+    client.walk(0, event)
+    client.run(1, withdrawn_at)
+    client.walk(withdrawn_at, withdrawn=["P2"])
+    for now in (150, 200):
+        client.walk(now, event)
+        client.run(now, now + 50)
+    assert client.of("A") == ([1] if withdrawn_at == 5 else [1, 2])
+
+
+def test_a_withdrawn_control_is_remembered_for_a_day_from_its_withdrawal() -> None:
+    client = Client()
+    client.walk(0, control("A", 10, 10 * KEPT_S, program="P2"))
+    for now in (60, 60 + KEPT_S - 1):
+        client.walk(now, withdrawn=["P2"])
+        assert [each.withdrawn_at for each in client.held.values()] == [60]
+    client.walk(60 + KEPT_S, withdrawn=["P2"])
     assert client.held == {}
+
+
+def test_an_event_over_when_it_is_first_seen_is_never_drawn_for_so_that_no_poll_revives_it() -> None:
+    client = Client()
+    client.draws = [3600] * 99
+    for now in range(110, 3000, 60):
+        client.walk(now, control("A", 10, 100, randomize_start=3600, randomize_duration=3600))
+    assert client.held == {}
+    assert len(client.draws) == 99
+
+
+def test_what_is_drawn_for_an_event_in_its_time_is_kept_though_it_ended_before_by_that_draw() -> None:
+    client = Client()
+    client.draws = [0, -60, 0, 0, 0, 0]
+    for now in (80, 100):
+        client.walk(now, control("A", 10, 100, randomize_duration=-60))
+    assert [each.draws.duration for each in client.held.values()] == [-60]
+    assert schedule(client.held.values())[E][0].end == 50
 
 
 def test_what_ran_wholly_while_we_were_off_is_not_said_to_have_run() -> None:

@@ -75,13 +75,17 @@ class _Courses:
         return found
 
 
-def _asked(control: Control) -> int:
-    """RespondableResource.responseRequired: bit 0 receipt, bit 1 everything specific; without replyTo nobody asks."""
-    return 0 if control.reply_to is None else control.response_required
+def _asked(held: Held) -> int:
+    """RespondableResource.responseRequired: bit 0 receipt, bit 1 everything specific.
+
+    Nobody asks without replyTo, nor for a control whose program is withdrawn (CSIP-AUS P-02).
+    """
+    nobody = held.control.reply_to is None or held.withdrawn_at is not None
+    return 0 if nobody else held.control.response_required
 
 
 def _answers(held: Held, courses: _Courses, now: float, awake_since: float) -> Iterable[Answer]:
-    asked = _asked(held.control)
+    asked = _asked(held)
     if asked & RECEIVED_BIT and Answer.RECEIVED not in held.answered:
         yield Answer.RECEIVED
     if not asked & SPECIFIC_BIT or held.answered & FINAL:

@@ -62,11 +62,14 @@ def windows(held: Iterable[Held], mode: Mode) -> list[Window]:
 
 
 def effective(held: Held) -> Window | None:
-    """A control's own window: start and duration with its draws, cut by a cancellation; None when it has none."""
+    """A control's own window: start and duration with its draws, cut by a cancellation.
+
+    None when it has none: superseded by the server, withdrawn, or over before it began.
+    """
     control, draws = held.control, held.draws
     start = control.start + draws.start
     end = start + control.duration + draws.duration
-    if control.status is Status.SUPERSEDED:
+    if control.status is Status.SUPERSEDED or held.withdrawn_at is not None:
         return None
     if held.cancelled_at is not None:
         late = draws.cancel if control.status is Status.CANCELLED_RANDOMISED else 0
