@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -211,6 +212,14 @@ def test_the_schedule_speaks_the_time_of_the_site() -> None:
     assert "NOT reachable (timed out)" in text
     assert "Thu 15 Jan 12:30:00 to Thu 15 Jan 13:30:00: opModExpLimW 500 W by control AA of program P" in text
     assert "nothing is stated: the fallback" in text
+
+
+def test_a_schedule_that_was_cut_says_from_when_on() -> None:
+    now = CLOCK.now()
+    cut = CsipSchedule(issued_at=now, coming_until=datetime(2026, 1, 15, 3, tzinfo=UTC))
+    text = "\n".join(shown.schedule(None, cut, ZoneInfo("Australia/Adelaide")))
+    assert "and more from Thu 15 Jan 13:30:00 on" in text
+    assert "no control" not in text
 
 
 def test_certificates_of_dynexport_cert_shake_hands_with_the_server(house: House, tmp_path: Path) -> None:

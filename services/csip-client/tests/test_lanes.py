@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from lane_site import DER_W, FACTS, SITE_W, START, Site
 
 from csip_client.der_status import DerStatus
@@ -165,6 +166,32 @@ def test_p_02_a_withdrawn_assignment_takes_its_controls_with_it(site: Site) -> N
     site.run(130.0)
     assert site.watts() == {"export_limit_w": 0.0}
     assert site.utility.answers() == [("AA", 1), ("AA", 2)]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_an_assignment_that_is_away_for_a_while_answers_nothing_twice_not_even_after_a_restart(
+    site: Site, restarts: bool
+) -> None:
+    site.run(10.0)
+    now = int(site.utility.now())
+    site.utility.programs[0][0].controls["A"] = site.utility.control(
+        "AA", now, 3000, watts("opModExpLimW", 700)
+    )
+    site.run(330.0)
+    assert site.watts() == {"export_limit_w": 700.0}
+    away = site.utility.programs.pop(0)
+    site.run(330.0)
+    assert site.watts() == {}
+    if restarts:
+        site.store.close()
+        site.boot()
+        site.run(30.0)
+        assert site.watts() == {}
+    site.utility.programs.append(away)
+    site.run(330.0)
+    assert site.watts() == {"export_limit_w": 700.0}
+    site.run(2500.0)
+    assert site.utility.answers() == [("AA", 1), ("AA", 2), ("AA", 3)]
 
 
 def test_p_04_a_program_that_moved_is_found_again_and_its_old_address_is_left_alone(site: Site) -> None:

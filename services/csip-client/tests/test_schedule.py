@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csip_client.model import Draws, Held, Mode, Status
-from csip_client.schedule import acting, next_change, schedule
+from csip_client.schedule import Window, acting, effective, next_change, rank, schedule, windows
 
 E, G = Mode.EXPORT, Mode.GENERATION
 
@@ -188,3 +188,46 @@ def test_back_to_back_controls_leave_no_gap_whatever_was_drawn(spans: list[int],
     segments = line(*controls)
     assert all(one[2] == two[1] for one, two in itertools.pairwise(segments))
     assert [segment[0] for segment in segments] == [each.control.mrid for each in controls]
+
+
+def by_every_pair(controls: list[Held]) -> list[tuple[str, int, int]]:
+    """The windows of export by looking at every pair: cut at, or stretched to, who nominally follows."""
+    alone = [each for each in map(effective, controls) if each is not None and E in each.held.control.values]
+
+    def beside(window: Window) -> int:
+        later = [
+            other for other in alone
+            if other is not window and other.held.control.start >= window.held.control.end
+        ]  # fmt: skip
+        successors = [other.start for other in later if other.held.control.start == window.held.control.end]
+        cut = min([window.end, *(other.start for other in later)])
+        return min(successors) if successors and window.held.cancelled_at is None else cut
+
+    return [(each.held.control.mrid, each.start, max(each.start, beside(each))) for each in alone]
+
+
+@st.composite
+def crowded(draw: st.DrawFn) -> list[Held]:
+    """Many that nominally touch, some without a duration of their own."""
+    rows = draw(
+        st.lists(st.tuples(*[st.integers(0, 8)] * 2, *[st.integers(-3, 3)] * 2, st.booleans()), max_size=9)
+    )
+    return [
+        held(
+            f"M{number}", start, duration, primacy=number % 2, draws=drawn(early, max(-duration, longer)),
+            **({"status": Status.CANCELLED, "cancelled_at": start + 2} if cancelled else {}),
+        )
+        for number, (start, duration, early, longer, cancelled) in enumerate(rows)
+    ]  # fmt: skip
+
+
+@given(st.one_of(many(), crowded()))
+def test_neighbours_cut_and_stretch_a_window_as_a_look_at_every_pair_says(controls: list[Held]) -> None:
+    found = [(each.held.control.mrid, each.start, each.end) for each in windows(controls, E)]
+    assert found == by_every_pair(controls)
+
+
+@given(st.one_of(many(), crowded()), st.integers(-70, 700))
+def test_at_each_moment_the_best_of_those_in_their_windows_acts(controls: list[Held], now: int) -> None:
+    present = [each.held for each in windows(controls, E) if each.start <= now < each.end]
+    assert acting(schedule(controls).get(E, []), now) is min(present, key=rank, default=None)

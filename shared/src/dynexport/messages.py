@@ -298,6 +298,7 @@ class CsipSchedule(Message):
 
     current: dict[str, Any] | None = None
     coming: list[dict[str, Any]] = []
+    coming_until: Utc | None = None
 
 
 class Health(Message):

@@ -201,7 +201,7 @@ class CsipClient:
             self._said_ttl_s = said.ttl_s if said is not None and said.ttl_s else LIMIT_EVERY_S
         if server_now is not None:
             plan = voice.schedule(self.obedience, outcome, now.wall, server_now)
-            stated = (plan.current, plan.coming)
+            stated = plan.model_dump(exclude={"issued_at"})
             if stated != self._schedule and self.context.bus.publish(topics.CSIP_SCHEDULE, plan):
                 self._schedule = stated
 

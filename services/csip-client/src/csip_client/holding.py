@@ -10,7 +10,7 @@ from csip_client.model import Assignments, Control, Draws, Held, Program, Status
 Key = tuple[str, str]
 KEPT_S = (
     24 * 3600
-)  # an ended control that the server no longer lists is remembered so long: it may be listed again
+)  # what ended and is no longer listed, or was withdrawn, is remembered so long: it may come back
 LONGEST_RANDOM_S = 3600
 CANCELLED = (Status.CANCELLED, Status.CANCELLED_RANDOMISED)
 
@@ -20,21 +20,22 @@ def absorb(
 ) -> dict[Key, Held]:
     """The controls held after this walk; `random_upto(n)` draws from 0..n (n may be negative: n..0).
 
-    A control that merely disappears goes on; one whose program is withdrawn is dropped (CSIP-AUS P-02).
+    A control that merely disappears goes on; one whose program is withdrawn acts no more and is answered no more
+    (CSIP-AUS P-02), but what was drawn for it and answered is remembered: its program may be back at the next poll.
     """
     programs = {(program.device, program.id) for program in seen.programs}
     listed = {control.key: control for control in seen.controls}
     after: dict[Key, Held] = {}
     for key, old in held.items():
-        withdrawn = seen.complete and (old.control.device, old.control.program) not in programs
-        if key in listed or withdrawn:
-            continue
-        if now - latest_end(old) < KEPT_S:
-            after[key] = replace(old, listed=False)
+        if key not in listed:
+            withdrawn = seen.complete and (old.control.device, old.control.program) not in programs
+            gone = _withdrawn(old, now) if withdrawn else replace(old, listed=False)
+            if now - _forgotten_from(gone) < KEPT_S:
+                after[key] = gone
     for key, control in listed.items():
         before = held.get(key)
         if before is not None:
-            after[key] = _updated(before, control, now)
+            after[key] = _seen_again(before, control, now)
         elif (fresh := _first_seen(control, now, random_upto)) is not None:
             after[key] = fresh
     return after
@@ -64,16 +65,33 @@ def latest_end(held: Held) -> int:
     return held.control.end + held.draws.start + held.draws.duration
 
 
+def _withdrawn(held: Held, now: int) -> Held:
+    """The first withdrawal counts."""
+    return replace(held, listed=False, withdrawn_at=now if held.withdrawn_at is None else held.withdrawn_at)
+
+
+def _forgotten_from(held: Held) -> int:
+    """The moment from which it is kept for KEPT_S more, server's seconds."""
+    return latest_end(held) if held.withdrawn_at is None else held.withdrawn_at
+
+
+def _seen_again(before: Held, control: Control, now: int) -> Held:
+    """A withdrawn one that is over when it comes back stays withdrawn: nobody can say that it ran its course."""
+    after = _updated(before, control, now)
+    return before if before.withdrawn_at is not None and now >= latest_end(after) else after
+
+
 def _first_seen(control: Control, now: int, random_upto: Callable[[int], int]) -> Held | None:
-    """None for one that was over when it was served: it is ignored."""
+    """None for one that was over when it was served: it is ignored, whatever its draws would be."""
+    if now >= control.end:
+        return None
     widest = max(abs(control.randomize_start), abs(control.randomize_duration))
     draws = Draws(
         random_upto(_bounded(control.randomize_start)),
         max(random_upto(_bounded(control.randomize_duration)), -control.duration),
         random_upto(_bounded(widest)),
     )
-    fresh = Held(control, control.created, now, draws, now if control.status in CANCELLED else None)
-    return fresh if now < latest_end(fresh) else None
+    return Held(control, control.created, now, draws, now if control.status in CANCELLED else None)
 
 
 def _updated(held: Held, control: Control, now: int) -> Held:
@@ -84,7 +102,9 @@ def _updated(held: Held, control: Control, now: int) -> Held:
     elif cancelled_at is None:
         cancelled_at = now
     created = held.created if control.version == held.control.version else control.created
-    return replace(held, control=control, created=created, cancelled_at=cancelled_at, listed=True)
+    return replace(
+        held, control=control, created=created, cancelled_at=cancelled_at, listed=True, withdrawn_at=None
+    )
 
 
 def _bounded(seconds: int) -> int:

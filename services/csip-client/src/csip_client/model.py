@@ -132,7 +132,8 @@ class Draws:
 class Held:
     """A control that we hold, with what we remember of it through restarts.
 
-    `created` is the creation time seen first: servers rewrite it when they cancel or supersede.
+    `created` is the creation time seen first: servers rewrite it when they cancel or supersede. `withdrawn_at`,
+    server's seconds: its program was taken from us then; it neither acts nor is answered, only remembered.
     """
 
     control: Control
@@ -142,3 +143,4 @@ class Held:
     cancelled_at: int | None = None
     listed: bool = True
     answered: frozenset[Answer] = field(default_factory=frozenset)
+    withdrawn_at: int | None = None

@@ -57,8 +57,10 @@ class Obedience:
 
     @property
     def knows_anything(self) -> bool:
-        """Whether a default or a control was ever stored."""
-        return bool(self.held) or any(program.default is not None for program in self.programs)
+        """Whether a default or a control is stored that is not withdrawn."""
+        return any(one.withdrawn_at is None for one in self.held.values()) or any(
+            program.default is not None for program in self.programs
+        )
 
     def walked(self, seen: Assignments, now: int) -> None:
         """A walk of the tree: stored before it counts. A withdrawn default keeps the last rate."""

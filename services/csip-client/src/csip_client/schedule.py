@@ -6,11 +6,13 @@ overlap or a gap that only randomisation made is none.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from itertools import pairwise
 
-from csip_client.model import Control, Held, Mode, Status
+from csip_client.model import Held, Mode, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +57,19 @@ def next_change(plan: Schedule, now: float) -> int | None:
 def windows(held: Iterable[Held], mode: Mode) -> list[Window]:
     """The effective windows of all controls with this mode, after their neighbours' randomisation."""
     alone = [window for one in held if mode in one.control.values and (window := effective(one)) is not None]
-    return [_beside(window, alone) for window in alone]
+    neighbours = _Neighbours(alone)
+    return [_beside(window, neighbours) for window in alone]
 
 
 def effective(held: Held) -> Window | None:
-    """A control's own window: start and duration with its draws, cut by a cancellation; None when it has none."""
+    """A control's own window: start and duration with its draws, cut by a cancellation.
+
+    None when it has none: superseded by the server, withdrawn, or over before it began.
+    """
     control, draws = held.control, held.draws
     start = control.start + draws.start
     end = start + control.duration + draws.duration
-    if control.status is Status.SUPERSEDED:
+    if control.status is Status.SUPERSEDED or held.withdrawn_at is not None:
         return None
     if held.cancelled_at is not None:
         late = draws.cancel if control.status is Status.CANCELLED_RANDOMISED else 0
@@ -71,35 +77,75 @@ def effective(held: Held) -> Window | None:
     return Window(held, start, end) if end > start else None
 
 
-def _beside(window: Window, others: Sequence[Window]) -> Window:
+class _Neighbours:
+    """The earliest effective starts, server's seconds, of the events that nominally start at a moment or later.
+
+    Sorted once, so that a day of five-minute events costs no look at every pair; the two earliest are kept, because
+    an event without duration nominally follows itself.
+    """
+
+    def __init__(self, alone: Sequence[Window]) -> None:
+        ordered = sorted(alone, key=lambda window: window.held.control.start)
+        self._nominal = [window.held.control.start for window in ordered]
+        self._from: list[tuple[Window, ...]] = [()]
+        self._at: dict[int, tuple[Window, ...]] = {}
+        for window in reversed(ordered):
+            start = window.held.control.start
+            self._from.append(_two_earliest(window, self._from[-1]))
+            self._at[start] = _two_earliest(window, self._at.get(start, ()))
+        self._from.reverse()
+
+    def start_from(self, moment: int, but: Window) -> int | None:
+        """Of those that nominally start at the moment or later, without this one; None: there is none."""
+        return _earliest(self._from[bisect_left(self._nominal, moment)], but)
+
+    def start_at(self, moment: int, but: Window) -> int | None:
+        """Of those that nominally start at this very moment, without this one; None: there is none."""
+        return _earliest(self._at.get(moment, ()), but)
+
+
+def _two_earliest(window: Window, others: tuple[Window, ...]) -> tuple[Window, ...]:
+    return tuple(sorted((window, *others), key=lambda each: each.start)[:2])
+
+
+def _earliest(candidates: tuple[Window, ...], but: Window) -> int | None:
+    return next((window.start for window in candidates if window is not but), None)
+
+
+def _beside(window: Window, neighbours: _Neighbours) -> Window:
     """Cut at, or stretched to, the effective start of the event that nominally follows."""
-    control = window.held.control
-    later = [other for other in others if other is not window and _follows(other.held.control, control)]
-    end = min([window.end, *(other.start for other in later)])
-    next_starts = [other.start for other in later if other.held.control.start == control.end]
-    if next_starts and window.held.cancelled_at is None:
-        end = min(next_starts)
+    nominal_end = window.held.control.end
+    later = neighbours.start_from(nominal_end, window)
+    end = window.end if later is None else min(window.end, later)
+    successor = neighbours.start_at(nominal_end, window)
+    if successor is not None and window.held.cancelled_at is None:
+        end = successor
     return Window(window.held, window.start, max(window.start, end))
-
-
-def _follows(later: Control, earlier: Control) -> bool:
-    return later.start >= earlier.end
 
 
 def _line(candidates: Sequence[Window]) -> list[Segment]:
     """The best candidate between every two edges, adjacent ones of the same control joined."""
     edges = sorted({edge for window in candidates for edge in (window.start, window.end)})
+    coming = sorted(candidates, key=lambda window: window.start, reverse=True)
+    present: list[tuple[tuple[int, int, str, str], int, Window]] = []  # a heap, the best on top
     line: list[Segment] = []
     for start, end in pairwise(edges):
-        present = [window.held for window in candidates if window.start <= start and end <= window.end]
-        if not present:
-            continue
-        best = min(present, key=rank)
-        if line and line[-1].held is best and line[-1].end == start:
-            line[-1] = Segment(best, line[-1].start, end)
-        else:
-            line.append(Segment(best, start, end))
+        while coming and coming[-1].start <= start:
+            window = coming.pop()
+            heappush(present, (rank(window.held), len(coming), window))
+        while present and present[0][2].end <= start:
+            heappop(present)
+        if present:
+            _extend(line, Segment(present[0][2].held, start, end))
     return line
+
+
+def _extend(line: list[Segment], found: Segment) -> None:
+    """Add it, joined to the last one where the same control goes on."""
+    if line and line[-1].held is found.held and line[-1].end == found.start:
+        line[-1] = Segment(found.held, line[-1].start, found.end)
+    else:
+        line.append(found)
 
 
 def rank(held: Held) -> tuple[int, int, str, str]:

@@ -43,7 +43,9 @@ def schedule(status: CsipStatus | None, plan: CsipSchedule | None, zone: tzinfo)
     for each in plan.coming:
         start, end = (_moment(each[name], zone) for name in ("start", "end"))
         yield f"  {start} to {end}: {each['mode']} {_value(each['mode'], each['value'])} by {_by(each)}"
-    if not plan.coming:
+    if plan.coming_until is not None:
+        yield f"  and more from {plan.coming_until.astimezone(zone):%a %d %b %H:%M:%S} on: too many to be said at once"
+    elif not plan.coming:
         yield "  no control"
 
 

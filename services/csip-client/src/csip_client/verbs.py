@@ -137,7 +137,8 @@ def forget(
     except StoreError as error:
         _end(str(error), "move the file away")
     try:
-        programs, controls = len(store.programs()), len(store.held())
+        programs = len(store.programs())
+        controls = sum(one.withdrawn_at is None for one in store.held().values())
         typer.echo(
             f"{programs} programs with their defaults and {controls} controls are to be forgotten,"
             " with every answer and reading that was not sent yet."

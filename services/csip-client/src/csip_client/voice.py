@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -13,11 +14,13 @@ from csip_client.schedule import Schedule
 from csip_client.statement import Statement
 from dynexport import messages as m
 from dynexport.clock import rfc3339
+from dynexport.inbox import LARGEST_PAYLOAD
 
 TTL_S, RAMPING_TTL_S = 60.0, 7.0
 TRUE_BEYOND_S = 2.0
 MOST_W, LONGEST_REF = 1e8, 200  # what a message may hold: servers say "no limit" by larger numbers
 COMING_S = 48 * 3600.0
+LONGEST_NAME = 200  # characters of an mRID or a program in `csip/schedule`; the standard's have 32
 WORDS = {
     "export_limit_w": "export at most {:.0f} W",
     "generation_limit_w": "generate at most {:.0f} W",
@@ -66,9 +69,25 @@ def reason(statement: Statement, in_force: Mapping[Mode, InForce], *, known: boo
 
 
 def schedule(obedience: Obedience, now: Now, wall: datetime, server_now: float) -> m.CsipSchedule:
-    """What is in force, and the segments of the coming 48 hours."""
+    """What is in force, and the segments of the coming 48 hours: the nearest, where not all fit into a payload."""
     current = {str(mode): _in_force(found) for mode, found in now.in_force.items()}
-    return m.CsipSchedule(issued_at=wall, current=current, coming=_coming(obedience.plan, server_now))
+    whole = m.CsipSchedule(issued_at=wall, current=current, coming=_coming(obedience.plan, server_now))
+    if _size(whole) <= LARGEST_PAYLOAD:
+        return whole
+    counts = range(len(whole.coming))
+    fitting = bisect_right(counts, LARGEST_PAYLOAD, key=lambda count: _size(_first(whole, count)))
+    return _first(whole, max(0, fitting - 1))
+
+
+def _first(whole: m.CsipSchedule, count: int) -> m.CsipSchedule:
+    """The `count` nearest segments, fewer than all, and the moment from which they are not all."""
+    until = datetime.fromisoformat(whole.coming[count]["start"])
+    return whole.model_copy(update={"coming": whole.coming[:count], "coming_until": until})
+
+
+def _size(said: m.CsipSchedule) -> int:
+    """Bytes on the wire."""
+    return len(said.to_payload())
 
 
 def _coming(plan: Schedule, server_now: float) -> list[dict[str, Any]]:
@@ -84,8 +103,8 @@ def _coming(plan: Schedule, server_now: float) -> list[dict[str, Any]]:
             "value": segment.held.control.values[Mode(mode)],
             "start": rfc3339(datetime.fromtimestamp(start, UTC)),
             "end": rfc3339(datetime.fromtimestamp(segment.end, UTC)),
-            "mrid": segment.held.control.mrid,
-            "program": segment.held.control.program,
+            "mrid": segment.held.control.mrid[:LONGEST_NAME],
+            "program": segment.held.control.program[:LONGEST_NAME],
         }
         for start, mode, segment in sorted(segments, key=lambda each: each[:2])
     ]
@@ -93,7 +112,7 @@ def _coming(plan: Schedule, server_now: float) -> list[dict[str, Any]]:
 
 def _in_force(found: InForce) -> dict[str, Any]:
     said = {"value": found.value, "origin": found.origin}
-    return said if found.held is None else {**said, "program": found.held.control.program}
+    return said if found.held is None else {**said, "program": found.held.control.program[:LONGEST_NAME]}
 
 
 def _acting(in_force: Mapping[Mode, InForce]) -> Held | None:

@@ -139,7 +139,8 @@ MEANINGS: dict[type[m.Message], dict[str, str]] = {
     },
     m.CsipSchedule: {
         "current": "The control in force, in the words of IEEE 2030.5; null: none.",
-        "coming": "The controls to come.",
+        "coming": "The controls to come, the nearest first.",
+        "coming_until": "From this moment on `coming` is cut: the payload has no room for all; absent: it is whole.",
     },
     m.Health: {
         "loop_age_s": "How old the turn of the loop was when this was said.",
