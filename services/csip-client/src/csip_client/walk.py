@@ -138,7 +138,7 @@ class ControlLane:
         return rate_s
 
     def _found(self, device: r.EndDevice, mono: float) -> None:
-        self._enrolment.device = device
+        self._take(device, mono)
         if not self._pin_is_ours(device, mono):
             return
         self._enrolment.stand(Standing.REGISTERED)
@@ -146,6 +146,14 @@ class ControlLane:
         self._tell(news.Links(device.DERListLink, mirrors))
         self._agenda.keep(FSA, device.FunctionSetAssignmentsListLink, mono)
         self._enrolment.put_point(device.ConnectionPointLink)
+
+    def _take(self, device: r.EndDevice, mono: float) -> None:
+        """Our entry as it stands now: where it leads no longer is not asked, another registration is compared anew."""
+        before, self._enrolment.device = self._enrolment.device, device
+        if before is None or before.RegistrationLink != device.RegistrationLink:
+            self._agenda.keep(REGISTRATION, None, mono)
+        if device.FunctionSetAssignmentsListLink is None:
+            self._agenda.keep(FSA, None, mono)
 
     def _pin_is_ours(self, device: r.EndDevice, mono: float) -> bool:
         """Looked at before anything else is sent; without a registration there is nothing to compare.
