@@ -14,6 +14,7 @@ from utility_simulator.document import V1_2, V1_3
 from utility_simulator.style import PLAIN
 from utility_simulator.tree import WELL_KNOWN, Program, stated, watts
 
+Refusal = tuple[int, dict[str, str]]
 STORAGE = "<csipaus:opModStorageTargetW><multiplier>0</multiplier><value>-2000</value></csipaus:opModStorageTargetW>"
 
 
@@ -188,6 +189,78 @@ def test_without_a_pin_of_ours_the_servers_is_a_warning(site: Site) -> None:
     site.run(30.0)
     assert site.standing == [Standing.REGISTERED]
     assert any("csip.pin" in each for each in site.trouble)
+
+
+UNREAD: dict[str, Refusal] = {
+    "500": (500, {}),
+    "403": (403, {}),
+    "429": (429, {"Retry-After": "30"}),
+    "no XML": (200, {}),
+}
+
+
+def unread(site: Site, refusal: Refusal) -> None:
+    """From now on the registration cannot be read."""
+    if refusal[0] != 200:
+        site.utility.failing = lambda each: refusal if each.name == "rg" else None
+        return
+    real = site.utility._pages._document
+    site.utility._pages._document = (  # type: ignore[method-assign]
+        lambda kind, rest, request: b"<html>" if kind == "rg" else real(kind, rest, request)
+    )
+
+
+@pytest.mark.parametrize("refusal", UNREAD.values(), ids=UNREAD.keys())
+def test_while_the_registration_cannot_be_read_nothing_is_sent_however_long_that_lasts(
+    pki: Pki, tmp_path: Path, refusal: Refusal
+) -> None:
+    site = Site(pki, tmp_path, pin=111115, style=PLAIN)
+    site.utility.registered, site.utility.pin = True, 332213
+    site.utility.enabled = False
+    site.run(
+        130.0
+    )  # so that the list of end devices has its rate, and is asked more often than what never answered
+    site.utility.enabled = True
+    document = site.utility._pages._document
+    unread(site, refusal)
+    site.run(3000.0)
+    assert site.standing == [Standing.DISABLED]
+    assert {each.name for each in site.utility.requests} == {"dcap", "tm", "edev", "rg"}
+    assert {each.method for each in site.utility.requests} == {"GET"}
+    moments = [each.at for each in site.got("rg")]
+    assert len(moments) >= 6
+    assert max(sum(first <= other < first + 180.0 for other in moments) for first in moments) <= 6
+    site.utility.failing = lambda each: None
+    site.utility._pages._document = document  # type: ignore[method-assign]
+    site.run(1000.0)
+    assert site.standing == [Standing.DISABLED, Standing.PIN_MISMATCH]
+    site.end()
+
+
+def test_a_registration_that_can_be_read_at_last_lets_it_go_on(pki: Pki, tmp_path: Path) -> None:
+    site = Site(pki, tmp_path, pin=111115, style=PLAIN)
+    site.utility.registered, site.utility.pin = True, 111115
+    unread(site, (500, {}))
+    site.run(600.0)
+    site.utility.failing = lambda each: None
+    site.run(1000.0)
+    assert site.standing == [Standing.REGISTERED]
+    site.end()
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_registration_that_is_not_there_has_no_pin_to_compare(
+    pki: Pki, tmp_path: Path, status: int
+) -> None:
+    site = Site(pki, tmp_path, pin=111115, style=PLAIN)
+    site.utility.registered, site.utility.pin = True, 111115
+    site.utility.programs = [[Program(1, default=stated(watts("opModExpLimW", 700)))]]
+    site.utility.failing = lambda each: (status, {}) if each.name == "rg" else None
+    site.run(3000.0)
+    assert site.standing == [Standing.REGISTERED]
+    assert site.watts() == {"export_limit_w": 700.0}
+    assert len(site.utility.bodies("dercap")) == 1, "no discovery anew each time"
+    site.end()
 
 
 def test_nothing_that_is_no_list_of_end_devices_makes_us_register(site: Site) -> None:

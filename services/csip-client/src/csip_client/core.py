@@ -88,6 +88,10 @@ class Lanes:
         for http in self._http:
             http.close()
 
+    def _known_now(self) -> float | None:
+        """The server's time; None while it was not given."""
+        return None if self.offset_s is None else self.server_now()
+
     def give(self, facts: Facts) -> None:
         """What is reported from now on."""
         self._facts = facts
@@ -153,7 +157,7 @@ class Lanes:
     def _make_report(self, fetch: Fetcher) -> None:
         self._report = ReportLane(
             fetch,
-            Outbox(fetch, self._store, self._who.lfdi, self._tell),
+            Outbox(fetch, self._store, self._who.lfdi, self._tell, self._known_now),
             Layout(self._wanted.pen, self._who.lfdi, self._wanted.mirrors_apart),
             tell=self._tell,
             server_now=self.server_now,
@@ -164,6 +168,7 @@ class Lanes:
 
     def _tell(self, told: news.News) -> None:
         """Pass on to the service what it decides; what the report lane must know goes there at once."""
+        control = self._control  # the control lane's thread may set it to None at any moment
         match told:
             case news.TimeKnown(offset_s):
                 if self._wall_less_mono is None:
@@ -175,7 +180,7 @@ class Lanes:
                 self._report.halted = True
             case news.Stands(_, True) if self._report is not None:
                 self._report.registered_anew()
-            case news.Gone() if (control := self._control) is not None:
+            case news.Gone() if control is not None:
                 control.look_again()
         self.news.put(told)
         self._wake()

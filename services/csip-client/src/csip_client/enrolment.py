@@ -34,9 +34,12 @@ class Enrolment:
     def ask(self, href: str) -> tuple[int, r.EndDevice | None]:
         """Read the list of end devices: its pollRate in seconds, and our entry, None where we have none."""
         first, entries = self._fetch.get_list(href, "EndDeviceList")
-        found = ours(entries, self._fetch, self._who.lfdi)
+        found = ours(entries, self._fetch, self._who.lfdi, self._warn)
         self._refused = self._refused and found is None
         return poll_rate(first), found
+
+    def _warn(self, text: str) -> None:
+        self._tell(news.Odd("csip_unreadable", text))
 
     def register(self, href: str, now: int) -> bool:
         """POST our EndDevice unless that was refused; whether the server took us as new.

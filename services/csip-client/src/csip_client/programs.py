@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from csip_client.adapters.http import Unreachable
+from csip_client.adapters.http import Unreachable, Unusable
 from csip_client.controls import control, default
 from csip_client.fetch import Failure, Fetcher, Refused
 from csip_client.model import Control, Default, Mode, Program
@@ -27,11 +27,15 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One burst: the list's pollRate in seconds, each program's content, and what ended the burst early."""
+    """One burst: the list's pollRate in seconds, each program's content, and what ended the burst early.
+
+    `unread`: an entry could not be read that is none of those known before, so that nothing missing is withdrawn.
+    """
 
     rate_s: int
     contents: list[Content]
     ended_by: Unreachable | Refused | None = None
+    unread: bool = False
 
 
 class _Ended(Exception):
@@ -56,10 +60,26 @@ class Reader:
         rest keeps its last content, too. Raises what `get_list` raises when the list itself cannot be read.
         """
         first, nodes = self.fetch.get_list(href, "DERProgramList")
-        listed = [der_program(node) for node in nodes]
+        listed, odd = self._listed(href, nodes)
         self._silent, self._ended_by = 0, None
         contents = [self._content(each, before.get(_id(each))) for each in listed]
-        return Read(poll_rate(first), contents, self._ended_by)
+        names = {_id(each) for each in listed}
+        missing = {name: content for name, content in before.items() if name not in names}
+        unread = not odd <= missing.keys()
+        kept = [content for name, content in missing.items() if unread or name in odd]
+        return Read(poll_rate(first), contents + kept, self._ended_by, unread)
+
+    def _listed(self, href: str, nodes: Sequence[Node]) -> tuple[list[r.DERProgram], set[str | None]]:
+        """The entries that can be read, and the names of those that cannot, None where not even that."""
+        listed: list[r.DERProgram] = []
+        odd: set[str | None] = set()
+        for node in nodes:
+            try:
+                listed.append(der_program(node))
+            except WireError as error:
+                self.warn(f"an entry of {href} cannot be read, what it held stays: {error}")
+                odd.add(node.word("mRID") or node.attributes.get("href"))
+        return listed, odd
 
     def _content(self, listed: r.DERProgram, before: Content | None) -> Content:
         program = Program(self.device, _id(listed), listed.primacy)
@@ -128,7 +148,7 @@ class Reader:
 
     def _failed(self, what: str, error: Exception) -> None:
         self.warn(f"{what} keep their last content: {error}")
-        if isinstance(error, Unreachable):
+        if isinstance(error, Unreachable) and not isinstance(error, Unusable):
             self._silent += 1
         patience = isinstance(error, Refused) and error.status == 429
         if isinstance(error, (Unreachable, Refused)) and (patience or self._silent >= MOST_SILENT):

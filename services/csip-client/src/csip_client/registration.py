@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from csip_client.fetch import Fetcher, Refused
 from csip_client.wire import resources as r
 from csip_client.wire import write
-from csip_client.wire.document import Node
+from csip_client.wire.document import Node, WireError
 from csip_client.wire.read import connection_point_id, end_device, expect, registration
 
 WAITS_FOR_THEM = (403, 404, 405)
@@ -45,10 +45,26 @@ class Identity:
     nmi: str | None = None
 
 
-def ours(entries: Sequence[Node], fetch: Fetcher, lfdi: str) -> r.EndDevice | None:
-    """Our entry in the list of end devices."""
-    devices = (end_device(node, fetch.version) for node in entries if node.name == "EndDevice")
-    return next((device for device in devices if device.lFDI == lfdi), None)
+def ours(
+    entries: Sequence[Node], fetch: Fetcher, lfdi: str, warn: Callable[[str], None]
+) -> r.EndDevice | None:
+    """Our entry in the list of end devices; one of another device that cannot be read is passed over with a warning.
+
+    Raises WireError where one that cannot be read is ours, or may be.
+    """
+    doubt: WireError | None = None
+    for node in entries:
+        try:
+            device = end_device(node, fetch.version) if node.name == "EndDevice" else None
+        except WireError as error:
+            warn(f"an end device that is listed cannot be read: {error}")
+            doubt = error if (node.word("lFDI") or lfdi).upper() == lfdi else doubt
+            continue
+        if device is not None and device.lFDI == lfdi:
+            return device
+    if doubt is not None:
+        raise doubt
+    return None
 
 
 def register(fetch: Fetcher, href: str, who: Identity, now: int) -> Registered:

@@ -49,6 +49,7 @@ class ControlLane:
         self._afresh = False
         self._look_again = False
         self._dcap: r.DeviceCapability | None = None
+        self._absent: str | None = None  # an address at which the server says that no registration stands
         self._agenda = Agenda(random, pace)
         self._enrolment = Enrolment(fetch, who, tell)
         reader = Reader(fetch, who.lfdi, set_max_w, lambda text: tell(news.Odd("csip_unreadable", text)))
@@ -138,7 +139,7 @@ class ControlLane:
         return rate_s
 
     def _found(self, device: r.EndDevice, mono: float) -> None:
-        self._enrolment.device = device
+        self._take(device, mono)
         if not self._pin_is_ours(device, mono):
             return
         self._enrolment.stand(Standing.REGISTERED)
@@ -147,21 +148,42 @@ class ControlLane:
         self._agenda.keep(FSA, device.FunctionSetAssignmentsListLink, mono)
         self._enrolment.put_point(device.ConnectionPointLink)
 
+    def _take(self, device: r.EndDevice, mono: float) -> None:
+        """Our entry as it stands now: where it leads no longer is not asked, another registration is compared anew."""
+        before, self._enrolment.device = self._enrolment.device, device
+        if before is None or before.RegistrationLink != device.RegistrationLink:
+            self._agenda.keep(REGISTRATION, None, mono)
+        if device.FunctionSetAssignmentsListLink is None:
+            self._agenda.keep(FSA, None, mono)
+
     def _pin_is_ours(self, device: r.EndDevice, mono: float) -> bool:
-        """Looked at before anything else is sent; without a registration there is nothing to compare."""
-        if device.RegistrationLink is None or REGISTRATION in self._agenda.paces:
+        """Looked at before anything else is sent; without a registration there is nothing to compare.
+
+        Only a registration that was read stays on the agenda: one that merely could not be read is no permission.
+        """
+        href = device.RegistrationLink
+        if href is None or REGISTRATION in self._agenda.paces:
             return True
-        pace = self._agenda.begin(REGISTRATION, device.RegistrationLink, mono)
-        if pace.due > mono:  # asked too often lately: its last answer counts, and without one nothing is sent
-            return pace.failures == 0
+        pace = self._agenda.begin(REGISTRATION, href, mono)
+        if pace.due <= mono:
+            self._compare(href, pace, mono)
+        known = pace.failures == 0  # asked too often lately: its last answer counts, if it was one
+        if not known or href == self._absent:
+            self._agenda.keep(REGISTRATION, None, mono)
+        return known and not self.halted
+
+    def _compare(self, href: str, pace: Pace, mono: float) -> None:
+        """Ask the registration at `href`; raises unless it was read, or is not there."""
         pace.asked(mono)
+        self._absent = None
         try:
             pace.answered(self._ask_registration())
         except Failure as error:
             self._agenda.keep(REGISTRATION, None, mono)
             if not isinstance(error, Refused) or error.status not in MOVED_OR_GONE:
+                pace.failed(mono, error.retry_after_s if isinstance(error, Refused) else None)
                 raise
-        return not self.halted
+            self._absent, pace.failures = href, 0
 
     def _ask_registration(self) -> float:
         device = self._enrolment.device

@@ -16,14 +16,21 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 
-from csip_client.wire.document import WireError
-
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S, LONGEST_EXCHANGE_S = 10.0, 20.0, 60.0
 LARGEST_REPLY = 2_000_000
+UNUSABLE = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidSchema,
+)
 
 
 class Unreachable(Exception):
     """No answer: no connection, a failed handshake, a time-out, a connection that broke."""
+
+
+class Unusable(Unreachable):
+    """An address that nobody can ask, whatever the server does: no URL, or none of https."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +109,8 @@ class HttpSession:
         self._session.mount("https://", self._adapter)
 
     def request(self, method: str, href: str, body: bytes | None = None, media_type: str = "") -> Reply:
-        """One exchange; a redirection is not followed. Raises Unreachable, and WireError for no address of https."""
-        try:
-            url = urljoin(self.server, href)
-            spoken = urlsplit(url).scheme == "https"
-        except ValueError as error:
-            raise WireError(f"{method} {href[:200]!r}: no address ({error})") from error
-        if not spoken:
-            raise WireError(f"{method} {url[:200]}: only https is spoken")
+        """One exchange; a redirection is not followed. Raises Unreachable, and Unusable for an odd address."""
+        url = self._url(method, href)
         headers = {"Accept": media_type, "User-Agent": "dynexport"}
         if body is not None:
             headers["Content-Type"] = media_type
@@ -123,6 +124,8 @@ class HttpSession:
             )  # fmt: skip
             with answer:
                 content = answer.raw.read(LARGEST_REPLY + 1, decode_content=True)
+        except UNUSABLE as error:
+            raise Unusable(f"{method} {url}: {_plainly(error)}") from error
         except (requests.RequestException, OSError, ValueError) as error:
             raise Unreachable(f"{method} {url}: {_plainly(error)}") from error
         except Exception as error:
@@ -134,6 +137,16 @@ class HttpSession:
         return Reply(
             answer.status_code, {key.lower(): value for key, value in answer.headers.items()}, content
         )
+
+    def _url(self, method: str, href: str) -> str:
+        try:
+            url = urljoin(self.server, href)
+            scheme = urlsplit(url).scheme
+        except ValueError as error:
+            raise Unusable(f"{method} {href}: {error}") from error
+        if scheme != "https":
+            raise Unusable(f"{method} {url}: only https is spoken")
+        return url
 
     def close(self) -> None:
         """Let the connection go."""

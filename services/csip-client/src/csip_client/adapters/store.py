@@ -103,6 +103,14 @@ class Store:
         found = (_held(json.loads(row[0])) for row in rows)
         return {each.control.key: each for each in found}
 
+    def holds(self, device: str, mrid: str) -> Held | None:
+        """One held control."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT body FROM held WHERE device = ? AND mrid = ?", (device, mrid)
+            ).fetchone()
+        return None if row is None else _held(json.loads(row[0]))
+
     def save(self, programs: Iterable[Program], held: Mapping[tuple[str, str], Held]) -> None:
         """Replace programs and held controls in one transaction."""
         with self._lock:

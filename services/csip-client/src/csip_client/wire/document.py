@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from xml.parsers import expat
@@ -10,6 +11,7 @@ from xml.sax.saxutils import escape, quoteattr
 SEP = "urn:ieee:std:2030.5:ns"
 LARGEST_BODY = 2_000_000
 DEEPEST = 30
+WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 SEPARATOR = "\n"  # cannot stand in a namespace or a name
 
 
@@ -61,8 +63,7 @@ class Node:
 
 def whole(word: str, name: str) -> int:
     """A decimal whole number; raises WireError."""
-    digits = word[1:] if word[:1] in ("-", "+") else word
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 18):
+    if not WHOLE.fullmatch(word):
         raise WireError(f"{name} is {word[:40]!r}, which is no whole number")
     return int(word)
 
@@ -83,7 +84,7 @@ def parse(body: bytes) -> Node:
         parser.Parse(body, True)
     except WireError:
         raise
-    except (expat.ExpatError, ValueError, LookupError) as error:
+    except (expat.ExpatError, ValueError, LookupError) as error:  # ValueError: an encoding of several bytes
         raise WireError(f"no well-formed XML: {error}") from error
     if builder.root is None:
         raise WireError("an empty document")
