@@ -41,7 +41,6 @@ class Run:
     _active: dict[str, float] = field(default_factory=dict)
     _done: dict[str, float] = field(default_factory=dict)
     _acted: set[int] = field(default_factory=set)
-    _seen: list[Request] = field(default_factory=list)
     _finished: bool = False
     _began: float = 0.0
     _complete_since: float = 0.0
@@ -97,7 +96,6 @@ class Run:
         return not wrong
 
     def _start(self, before: Any) -> None:
-        self._seen.clear()
         self._began = self._complete_since = self.rig.now
         self._enable([next(iter(self.definition.steps))])
         self.server.run(before.actions)

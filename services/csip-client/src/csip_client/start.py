@@ -16,8 +16,9 @@ from csip_client.core import Lanes, Wanted
 from csip_client.idle import Idle
 from csip_client.obey import Obedience, Policy
 from csip_client.registration import Identity
-from dynexport.identity import lfdi, sfdi
+from dynexport.identity import sfdi
 from dynexport.messages import WATT_LIMITS
+from dynexport.pki.shown import days_left, number_of
 from dynexport.service import BAD_CONFIGURATION, Context
 from dynexport.settings.csip import CsipSection
 from dynexport.settings.models import Site
@@ -53,7 +54,7 @@ def client(service: Context, csip: CsipSection) -> CsipClient:
             check_hostname=csip.check_hostname,
             ciphers=csip.ciphers or CIPHERS,
         )
-        number = lfdi(certificate.der(own))
+        number = number_of(own)
         store = Store(Path(service.site.site.state_dir) / "csip-client.sqlite", csip.server, number)
     except (TlsError, StoreError, OSError) as error:
         raise SystemExit(_said(service, str(error))) from error
@@ -69,8 +70,8 @@ def client(service: Context, csip: CsipSection) -> CsipClient:
         wake=service.bus.wake,
     )
     obedience = Obedience(store, policy(service.site, csip), random_upto)
-    days_left = certificate.days_left(own, service.clock.now().astimezone(UTC))
-    return CsipClient(service, csip, lanes, store, who, obedience, days_left)
+    left = days_left(own, service.clock.now().astimezone(UTC))
+    return CsipClient(service, csip, lanes, store, who, obedience, left)
 
 
 def _said(service: Context, text: str) -> int:

@@ -21,10 +21,10 @@ from csip_client.registration import Identity
 from dynexport import topics
 from dynexport.cli.connect import CLOCK, CONFIG, WHEN_SILENT, site_of
 from dynexport.cli.hearing import NoBroker, stored
-from dynexport.identity import lfdi, sfdi
+from dynexport.identity import sfdi
 from dynexport.messages import CsipSchedule, CsipStatus
 from dynexport.pki.files import PkiError, read_chain
-from dynexport.pki.shown import named
+from dynexport.pki.shown import days_left, named, number_of
 from dynexport.service import ONLINE
 from dynexport.settings.csip import CsipSection
 from dynexport.settings.models import Site
@@ -183,9 +183,9 @@ def _identity(site: Site, section: CsipSection) -> tuple[Identity, float]:
         own = certificate.read(Path(section.cert))
     except TlsError as error:
         _end(str(error), "`dynexport cert` makes keys and requests", code=2)
-    number = lfdi(certificate.der(own))
+    number = number_of(own)
     who = Identity(number, sfdi(number), describe.category(site, section), section.pin, section.nmi)
-    return who, certificate.days_left(own, CLOCK.now())
+    return who, days_left(own, CLOCK.now())
 
 
 def _end(what: str, then: str, *, code: int = 1) -> NoReturn:

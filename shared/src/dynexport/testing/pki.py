@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,11 +14,13 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
 from dynexport.clock import SystemClock
-from dynexport.identity import lfdi
+from dynexport.pki.files import chain_pem, key_pem, new_key, write_new
+from dynexport.pki.shown import number_of
+
+PUBLIC, SECRET = 0o644, 0o600
 
 
 @dataclass(slots=True)
@@ -47,18 +48,18 @@ def make_pki(folder: Path, hosts: Sequence[str] = ("localhost",)) -> Pki:
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "ca.pem").exists():
         raise FileExistsError(f"{folder} has certificates already")
-    root_key = ec.generate_private_key(ec.SECP256R1())
+    root_key = new_key()
     root = _certificate("Test root", root_key, None, root_key, authority=True)
     pki = Pki(folder)
-    pki.ca.write_bytes(root.public_bytes(Encoding.PEM))
+    files = {pki.ca: (chain_pem(root), PUBLIC)}
     for name in ("server", "expired", "client"):
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = new_key()
         made = _certificate(name, key, root, root_key, authority=False, hosts=hosts)
-        pki.file(f"{name}.pem").write_bytes(made.public_bytes(Encoding.PEM) + root.public_bytes(Encoding.PEM))
-        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        _write_secret(pki.file(f"{name}.key"), private)
+        files[pki.file(f"{name}.pem")] = chain_pem(made, root), PUBLIC
+        files[pki.file(f"{name}.key")] = key_pem(key), SECRET
         if name == "client":
-            pki.lfdi = lfdi(made.public_bytes(Encoding.DER))
+            pki.lfdi = number_of(made)
+    write_new(files)
     return pki
 
 
@@ -88,11 +89,6 @@ def _certificate(
         names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
         made = made.add_extension(names, critical=False)
     return made.sign(issuer_key, hashes.SHA256())
-
-
-def _write_secret(path: Path, content: bytes) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
 
 
 if __name__ == "__main__":
