@@ -25,7 +25,7 @@ from dynexport.testing import builders
 from dynexport.testing.context import codes, fake_context
 from dynexport.testing.fakebus import FakeBus
 from meter_reader.app import build
-from meter_reader.sunspec_meter import SunSpecMeterReader
+from meter_reader.modbus_meter import ModbusMeterReader
 
 BASE, COMMON_LENGTH, METER = 40000, 66, 203
 UNIT = 240
@@ -107,7 +107,7 @@ class Bench:
         self.bus: FakeBus
         self.context, self.bus = fake_context("meter-reader", builders.site(meter=meter), clock)
         reader = build(self.context)
-        assert isinstance(reader, SunSpecMeterReader)
+        assert isinstance(reader, ModbusMeterReader)
         self.reader = reader
         self.reader.start()
 
@@ -297,5 +297,5 @@ def test_a_meter_on_a_serial_port_of_its_own_is_read_here() -> None:
     meter = {"driver": "sunspec", "serial": {"port": "/dev/ttyUSB0"}, "unit": UNIT}
     context, _ = fake_context("meter-reader", builders.site(meter=meter), FakeClock())
     reader = build(context)
-    assert isinstance(reader, SunSpecMeterReader)
+    assert isinstance(reader, ModbusMeterReader)
     assert str(reader.worker.endpoint.address) == "/dev/ttyUSB0"

@@ -62,7 +62,10 @@ class Location(StrEnum):
 
 
 class MeterReading(Message):
-    """The site meter: `power_w` + is import (feed_in), or the house's consumption (consumption)."""
+    """The site meter: `power_w` + is import (feed_in), or the house's consumption (consumption).
+
+    `islanded`: the site is cut off from the grid and makes its own; None where nobody can tell.
+    """
 
     power_w: Watts
     location: Location = Field(default=Location.FEED_IN, strict=False)
@@ -76,6 +79,7 @@ class MeterReading(Message):
     frequency_hz: float | None = None
     import_wh: float | None = None
     export_wh: float | None = None
+    islanded: bool | None = None
     measured_at: Utc
 
 
@@ -119,8 +123,18 @@ class HardwareFallback(StrEnum):
     UNKNOWN = "unknown"
 
 
+class Scope(StrEnum):
+    """What an inverter's limit holds down: what it makes, or, by its own loop and meter, what the site exports."""
+
+    GENERATION = "generation"
+    EXPORT = "export"
+
+
 class InverterCapability(Message):
-    """What one inverter is and can: the base of its percentages (`max_w`) and what it does when we die."""
+    """What one inverter is and can: the base of its percentages (`max_w`) and what it does when we die.
+
+    `driver` names the device description it is driven by, `confidence` how sure that description is.
+    """
 
     max_w: LimitW
     max_va: LimitW | None = None
@@ -131,6 +145,10 @@ class InverterCapability(Message):
     serial: str | None = None
     der_type: int | None = None
     control_model: int | None = None
+    driver: str | None = None
+    confidence: str | None = None
+    scope: Scope = Field(default=Scope.GENERATION, strict=False)
+    persistent: bool | None = None
     resolution_w: LimitW | None = None
     hardware_fallback: HardwareFallback = Field(default=HardwareFallback.UNKNOWN, strict=False)
     fallback_w: LimitW | None = None
@@ -151,12 +169,18 @@ class ControlState(StrEnum):
 
 
 class InverterControl(Message):
-    """What was asked, what was really written, and what the inverter says it holds. Watts of generation."""
+    """What was asked, what was really written, and what the inverter says it holds. Watts of generation.
+
+    With scope `export` the watts written and read back are of the site's export: `applied_export_w`,
+    `read_back_export_w`; `applied_w` is then left out.
+    """
 
     state: ControlState = Field(strict=False)
     requested_w: LimitW | None = None
     applied_w: LimitW | None = None
     read_back_w: LimitW | None = None
+    applied_export_w: LimitW | None = None
+    read_back_export_w: LimitW | None = None
     connect: bool | None = None
     conflict: bool = False
     setpoint_seq: int | None = None
@@ -252,10 +276,26 @@ class Active(Message):
 
 
 class Setpoint(Message):
-    """What one inverter may make now, watts of generation; never retained, 15 s at most."""
+    """What one inverter may make now, watts of generation, or one load may use; never retained, 15 s at most.
+
+    `export_limit_w` is what the site may export, for an inverter that holds that by its own meter (scope `export`).
+    """
 
     target_w: Watts
+    export_limit_w: LimitW | None = None
     connect: bool = True
+    engine_id: str = Field(min_length=1, max_length=64)
+    seq: int = Field(ge=0)
+    ttl_s: Seconds = 15.0
+    release: bool = False
+
+
+class BatterySetpoint(Message):
+    """What one battery is to do now: `target_w` + discharge, None: by itself, within the two bounds (watts)."""
+
+    target_w: Watts | None = None
+    max_charge_w: LimitW | None = None
+    max_discharge_w: LimitW | None = None
     engine_id: str = Field(min_length=1, max_length=64)
     seq: int = Field(ge=0)
     ttl_s: Seconds = 15.0

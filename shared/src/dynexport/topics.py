@@ -129,14 +129,19 @@ UNCONTROLLED_READING = _reading(
     "5 s: its `rated_w` counts in open loop",
 )  # fmt: skip
 BATTERY_SETPOINT = Topic(
-    "battery/+/setpoint", m.Setpoint, (LIMIT_ENGINE,), 0, False, "1 s + change", "as for an inverter",
+    "battery/+/setpoint", m.BatterySetpoint, (LIMIT_ENGINE,), 0, False, "1 s + change",
+    "what one battery is to do, only where site.yaml lets us command it",
     Stored.IGNORED, skew_checked=True,
 )  # fmt: skip
 LOAD_SETPOINT = Topic(
-    "load/+/setpoint", m.Setpoint, (LIMIT_ENGINE,), 0, False, "1 s + change", "as for an inverter",
+    "load/+/setpoint", m.Setpoint, (LIMIT_ENGINE,), 0, False, "1 s + change", "what one load may use at most",
     Stored.IGNORED, skew_checked=True,
 )  # fmt: skip
-LOAD_READING = _reading("load/+/reading", m.PowerReading, (ADDED,), "1 s", "a controllable load", "5 s")
+LOAD_READING = _reading(
+    "load/+/reading", m.PowerReading, (METER_READER, ADDED), "1 s",
+    "a controllable load, + is consumption; from meter-reader when `loads[].topic` is set",
+    "5 s: it counts as using its `rated_w`",
+)  # fmt: skip
 LIMIT = Topic(
     "limit/+", m.Limit, LIMIT_SOURCES, 1, True, "10 s + change",
     "a source's candidate limits; only sources listed in `site.yaml` count",

@@ -61,7 +61,12 @@ MISTAKES = [
     ("host: localhost", "root: a b", "must be words with / between them", "'a b'"),
     ("id: roof", "id: My Roof", "must be a short name of lower-case letters", "'My Roof'"),
     ("id: roof", "id: roof, can_limit_to_zero: maybe", "must be true or false", "'maybe'"),
-    ("driver: sunspec, tcp: {host: 192.0.2.11}", "driver: x, tcp: {host: a}", "must be sunspec", "'x'"),
+    (
+        "driver: sunspec, tcp: {host: 192.0.2.11}",
+        "driver: x, tcp: {host: a}",
+        "must be one of sunspec, registers",
+        "'x'",
+    ),
     ("id: roof", "id: roof, revert_timer_s: 5", "revert_timer_s: 0, or at least 20", None),
     (
         "id: roof",

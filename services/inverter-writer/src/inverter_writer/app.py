@@ -13,13 +13,14 @@ from dynexport import messages as m
 from dynexport import topics
 from dynexport.failsafe import failsafe_disconnects, failsafe_share_w
 from dynexport.modbus.address import Address, address_of
+from dynexport.modbus.drivers import persists
 from dynexport.modbus.endpoint import Endpoint, ModbusError
 from dynexport.modbus.meter_job import MeterJob
 from dynexport.modbus.sunspec_meter import MeterValues
 from dynexport.modbus.worker import EndpointWorker, Job
 from dynexport.ports import RawReceived, Received
 from dynexport.service import Context, HealthPart, Moment
-from dynexport.settings.models import SunSpecInverter, SunSpecMeter
+from dynexport.settings.models import ModbusInverter, ModbusMeter
 from dynexport.watchdog import STALLED
 from inverter_writer.acceptance import Acceptance
 from inverter_writer.handover import Handover
@@ -42,7 +43,7 @@ class Writer:
         self.context = context
         self.voice = Voice(context)
         self.acceptance = {inverter.id: Acceptance() for inverter in context.site.inverters}
-        self.jobs = {inverter.id: self._job(inverter) for inverter in context.site.inverters}
+        self.jobs = {inverter.id: self._job(inverter) for inverter in context.site.modbus_inverters}
         self._meter: deque[tuple[MeterValues, datetime] | ModbusError] = deque(maxlen=100)
         self.workers = self._make_workers()
         self._heartbeat = int(os.environ.get(HEARTBEAT, "-1"))
@@ -105,7 +106,7 @@ class Writer:
         """Errors of devices so far."""
         return HealthPart(device_errors=self.voice.errors)
 
-    def _job(self, inverter: SunSpecInverter) -> InverterJob:
+    def _job(self, inverter: ModbusInverter) -> InverterJob:
         site = self.context.site
         rules = Rules(
             failsafe_share_w(site, inverter.id),
@@ -114,15 +115,15 @@ class Writer:
             site.control.on_stop,
             failsafe_disconnects(site),
         )
-        store = Store(Path(site.site.state_dir), inverter.id) if inverter.limit_persists else None
+        store = Store(Path(site.site.state_dir), inverter.id) if persists(inverter) else None
         return InverterJob(inverter, rules, self.context.clock, self.context.bus.wake, found=Handover(store))
 
     def _make_workers(self) -> list[EndpointWorker]:
         site, clock, wake = self.context.site, self.context.clock, self.context.bus.wake
         behind: dict[Address, list[Job]] = {}
-        for inverter in site.inverters:
+        for inverter in site.modbus_inverters:
             behind.setdefault(address_of(inverter), []).append(self.jobs[inverter.id])
-        if site.meter_behind_inverter and isinstance(site.meter, SunSpecMeter):
+        if site.meter_behind_inverter and isinstance(site.meter, ModbusMeter):
             behind[address_of(site.meter)].append(
                 MeterJob(site.meter, clock, self._meter_read, self._meter_failed)
             )

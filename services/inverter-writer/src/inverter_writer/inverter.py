@@ -8,14 +8,13 @@ from dataclasses import replace
 
 from dynexport.clock import Clock
 from dynexport.messages import InverterState
+from dynexport.modbus.drivers import InverterDevice, inverter_device
 from dynexport.modbus.endpoint import Endpoint, ModbusError, Unreachable
 from dynexport.modbus.inverter_values import ControlValues, InverterIdentity
 from dynexport.modbus.sunspec import BadValue
-from dynexport.modbus.sunspec_inverter import SunSpecInverter
-from dynexport.settings.models import SunSpecInverter as InverterSettings
+from dynexport.settings.models import ModbusInverter
 from inverter_writer.acceptance import Accepted
 from inverter_writer.decision import Device, Wanted, device_of, first_contact, for_device, wanted
-from inverter_writer.driver import InverterDevice
 from inverter_writer.handover import Handover
 from inverter_writer.pen import Pen
 from inverter_writer.rationing import PERSISTENT, VOLATILE, is_urgent, wait_s
@@ -34,11 +33,11 @@ class InverterJob:
 
     def __init__(
         self,
-        settings: InverterSettings,
+        settings: ModbusInverter,
         rules: Rules,
         clock: Clock,
         tell: Callable[[], None],
-        make_device: Callable[[Endpoint, int], InverterDevice] = SunSpecInverter,
+        make_device: Callable[[ModbusInverter, Endpoint], InverterDevice] = inverter_device,
         found: Handover | None = None,
     ) -> None:
         self.unit = settings.unit
@@ -128,7 +127,7 @@ class InverterJob:
     def run(self, endpoint: Endpoint, mono: float) -> None:
         """A write that is due, or a read; raises ModbusError."""
         if self._driver is None:
-            self._driver = self._make_device(endpoint, self.unit)
+            self._driver = self._make_device(self.settings, endpoint)
         if self._stopping:
             self._stop(self._driver, mono)
         elif self._contacted and (mono < self._next or self.urgent):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dynexport.settings.models import SunSpecInverter as InverterSettings
+from dynexport.modbus.drivers import InverterDevice
+from dynexport.settings.models import ModbusInverter
 from inverter_writer.decision import Device, revert_percent
-from inverter_writer.driver import InverterDevice
 from inverter_writer.handover import Handover
 from inverter_writer.rationing import Standing
 
@@ -15,7 +15,7 @@ EARLY_S = 1.0
 class Pen:
     """Writes what it is told to; nothing above a found limit comes here (`Device.most_pct`)."""
 
-    def __init__(self, settings: InverterSettings, share_w: float, found: Handover) -> None:
+    def __init__(self, settings: ModbusInverter, share_w: float, found: Handover) -> None:
         self.written: Standing | None = None
         self.connected: bool | None = None
         self._settings = settings

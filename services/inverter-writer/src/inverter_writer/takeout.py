@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dynexport.modbus.drivers import InverterDevice
 from dynexport.modbus.inverter_values import ControlValues, InverterIdentity
-from dynexport.settings.models import SunSpecInverter as InverterSettings
+from dynexport.settings.models import ModbusInverter as InverterSettings
 from inverter_writer.decision import Device, device_of
-from inverter_writer.driver import InverterDevice
 from inverter_writer.handover import Handover
 from inverter_writer.pen import Pen
 

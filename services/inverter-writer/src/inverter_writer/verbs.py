@@ -12,12 +12,12 @@ from dynexport.cli.connect import CLOCK, CONFIG, connected, site_of
 from dynexport.cli.view import watts
 from dynexport.messages import InverterCapability, Request
 from dynexport.modbus.address import address_of
+from dynexport.modbus.drivers import inverter_device, persists
 from dynexport.modbus.endpoint import Endpoint, ModbusError
-from dynexport.modbus.sunspec_inverter import SunSpecInverter
 from dynexport.ports import Received
 from dynexport.service import ONLINE
+from dynexport.settings.models import ModbusInverter as InverterSettings
 from dynexport.settings.models import MqttSection, Site
-from dynexport.settings.models import SunSpecInverter as InverterSettings
 from inverter_writer.handover import Handover
 from inverter_writer.store import Store
 from inverter_writer.takeout import Takeout
@@ -91,10 +91,10 @@ def release(
 def _release(site: Site, settings: InverterSettings, yes: bool) -> bool:
     """One inverter; False when it did not answer."""
     name = settings.id
-    store = Store(Path(site.site.state_dir), name) if settings.limit_persists else None
+    store = Store(Path(site.site.state_dir), name) if persists(settings) else None
     found = Handover(store)
     endpoint = Endpoint(address_of(settings))
-    takeout = Takeout(settings, SunSpecInverter(endpoint, settings.unit), found)
+    takeout = Takeout(settings, inverter_device(settings, endpoint), found)
     try:
         standing = takeout.look()
         for trouble in found.troubles:

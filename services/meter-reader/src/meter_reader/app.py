@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dynexport.messages import Level
 from dynexport.ports import RawReceived, Received
 from dynexport.service import Context, HealthPart, Moment, Service
-from dynexport.settings.models import SunSpecMeter
+from dynexport.settings.models import ModbusMeter
 
 LOOK_AGAIN_S = 1.0
 
@@ -76,10 +76,10 @@ def build(context: Context) -> Service:
     parts: list[Service] = []
     if site.meter_behind_inverter:
         parts.append(Idle(context))
-    elif isinstance(site.meter, SunSpecMeter):
-        from meter_reader.sunspec_meter import SunSpecMeterReader
+    elif isinstance(site.meter, ModbusMeter):
+        from meter_reader.modbus_meter import ModbusMeterReader
 
-        parts.append(SunSpecMeterReader(context, site.meter))
+        parts.append(ModbusMeterReader(context, site.meter))
     if site.foreign_topics:
         from meter_reader.mqtt_feed import MqttReader, feeds
 

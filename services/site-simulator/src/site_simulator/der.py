@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dynexport.settings.models import SunSpecInverter
+from dynexport.settings.models import ModbusInverter
 from dynexport.testing.plant import PlantInverter
 from site_simulator.devices import COMMON, HERTZ, VOLTAGE_V, Device
 from site_simulator.image import BASE, Image
@@ -38,7 +38,7 @@ def scales(rated_w: float) -> dict[str, int]:
 class DerInverterDevice(Device):
     """When the timer of 704 runs out, the reversion values take the place of the limit and of its enabling."""
 
-    def __init__(self, settings: SunSpecInverter, plant: PlantInverter, world: World) -> None:
+    def __init__(self, settings: ModbusInverter, plant: PlantInverter, world: World) -> None:
         models = [COMMON, MEASURED, CAPACITY, SERVICE, CONTROLS]
         super().__init__(settings.id, world, Image(models, scales(settings.rated_w)))
         self._plant = plant
@@ -88,7 +88,7 @@ class DerInverterDevice(Device):
             image.set(MEASURED, f"VL{line}", VOLTAGE_V)
         image.set(MEASURED, "TotWhInj", self.world.energy_wh[self.name] + 1.0)
 
-    def _describe(self, settings: SunSpecInverter) -> None:
+    def _describe(self, settings: ModbusInverter) -> None:
         image = self.image
         for name, text in (("Mn", "Dynexport"), ("Md", "Simulated DER"), ("Vr", "1"), ("SN", settings.id)):
             image.set(COMMON, name, text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dynexport.settings.models import SunSpecInverter
+from dynexport.settings.models import ModbusInverter
 from dynexport.testing.plant import PlantInverter
 from site_simulator.adapters.server import Manners
 from site_simulator.faults import Fault
@@ -97,7 +97,7 @@ class Device:
 class InverterDevice(Device):
     """An inverter: its limit and its connection go to the plant."""
 
-    def __init__(self, settings: SunSpecInverter, plant: PlantInverter, world: World) -> None:
+    def __init__(self, settings: ModbusInverter, plant: PlantInverter, world: World) -> None:
         self._model = INVERTER[world.settings.map]
         image = Image([COMMON, self._model, NAMEPLATE, SETTINGS, STATUS, CONTROLS], SCALES)
         super().__init__(settings.id, world, image)

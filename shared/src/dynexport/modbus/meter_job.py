@@ -7,9 +7,10 @@ from datetime import datetime
 
 from dynexport.clock import Clock
 from dynexport.messages import Location, MeterReading, stamp
+from dynexport.modbus.drivers import MeterDevice, meter_device
 from dynexport.modbus.endpoint import Endpoint, ModbusError
-from dynexport.modbus.sunspec_meter import MeterValues, SunSpecMeter
-from dynexport.settings.models import SunSpecMeter as MeterSettings
+from dynexport.modbus.sunspec_meter import MeterValues
+from dynexport.settings.models import ModbusMeter
 
 
 def to_reading(values: MeterValues, location: str, measured_at: datetime, now: datetime) -> MeterReading:
@@ -39,7 +40,7 @@ class MeterJob:
 
     def __init__(
         self,
-        settings: MeterSettings,
+        settings: ModbusMeter,
         clock: Clock,
         on_reading: Callable[[MeterValues, datetime], None],
         on_error: Callable[[ModbusError], None],
@@ -49,7 +50,7 @@ class MeterJob:
         self._clock = clock
         self._on_reading = on_reading
         self._on_error = on_error
-        self._meter: SunSpecMeter | None = None
+        self._meter: MeterDevice | None = None
         self._next = float("-inf")
 
     def due(self, mono: float) -> float:
@@ -60,7 +61,7 @@ class MeterJob:
         """Read once; raises ModbusError."""
         self._next = max(self._next + self._settings.poll_s, mono + 0.5 * self._settings.poll_s)
         if self._meter is None:
-            self._meter = SunSpecMeter(endpoint, self.unit, invert=self._settings.invert)
+            self._meter = meter_device(self._settings, endpoint)
         before = self._clock.now()
         values = self._meter.read()
         self._on_reading(values, before + (self._clock.now() - before) / 2)

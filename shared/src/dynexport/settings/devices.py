@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,23 +11,30 @@ from dynexport.settings.base import Identifier, Number, Rating, Section, SerialC
 Phase = Literal["a", "b", "c", "abc"]
 
 
-class SunSpecInverter(Section):
-    """A SunSpec inverter (models 101-103, 111-113 or 701, limited through 704 or 123) over Modbus TCP or RTU."""
+class InverterSection(Section):
+    """What every inverter has, whatever it is read and limited by."""
 
     id: Identifier = Field(description="Its name in topics.")
-    driver: Literal["sunspec"] = Field(description="`sunspec`: read and limited over Modbus.")
-    serial: SerialChoice = None
-    tcp: TcpChoice = None
-    unit: Whole = Field(default=1, ge=0, le=247, description="Modbus unit id.")
     rated_w: Rating = Field(description="Rated power, watts; compared with what the device says.")
     phase: Phase = Field(default="abc", description="The phase it feeds.")
-    poll_s: Number = Field(default=0.5, ge=0.2, le=5, description="Seconds between reads.")
     min_limit_pct: Number = Field(
         default=0, ge=0, le=50, description="Below this it goes to standby; less is written as 0 %."
     )
     can_limit_to_zero: bool = Field(
         default=True, description="false: an inverter that cannot do 0 %; it is disconnected instead."
     )
+
+
+class SunSpecInverter(InverterSection):
+    """A SunSpec inverter (models 101-103, 111-113 or 701, limited through 704 or 123) over Modbus TCP or RTU."""
+
+    driver: Literal["sunspec"] = Field(
+        description="`sunspec`: read and limited over Modbus by its own map. `registers`: by a device description."
+    )
+    serial: SerialChoice = None
+    tcp: TcpChoice = None
+    unit: Whole = Field(default=1, ge=0, le=247, description="Modbus unit id.")
+    poll_s: Number = Field(default=0.5, ge=0.2, le=5, description="Seconds between reads.")
     revert_timer_s: Whole = Field(
         default=0, ge=0, le=3600,
         description="Model 123 only, for an inverter known to revert to a lower limit by itself; 0: none.",
@@ -45,6 +52,35 @@ class SunSpecInverter(Section):
         if self.revert_timer_s and self.limit_persists:
             raise ValueError("revert_timer_s: 0 with limit_persists, which is not refreshed")
         return self
+
+
+class RegisterInverter(InverterSection):
+    """An inverter that a device description reads and limits, over Modbus TCP or RTU (docs/devices.md)."""
+
+    driver: Literal["registers"] = Field(description="`registers`: by a device description.")
+    device: str = Field(
+        min_length=1,
+        description="A shipped description by its name (`dynexport devices` lists them), or the path of your own "
+        "(it ends in .yaml, and a relative one starts where `site.yaml` is).",
+    )
+    serial: SerialChoice = None
+    tcp: TcpChoice = None
+    unit: Whole = Field(default=1, ge=0, le=247, description="Modbus unit id.")
+    poll_s: Number = Field(default=1.0, ge=0.2, le=5, description="Seconds between reads.")
+    i_have_tested_this: bool = Field(
+        default=False,
+        description="Your word that an unconfirmed description limits this very inverter: without it nothing is "
+        "written to it.",
+    )
+
+    @property
+    def revert_timer_s(self) -> int:
+        """None of the owner's: its timer is the description's business."""
+        return 0
+
+
+ModbusInverter = SunSpecInverter | RegisterInverter
+Inverter = Annotated[SunSpecInverter | RegisterInverter, Field(discriminator="driver")]
 
 
 class BatteryFields(Section):
@@ -115,6 +151,33 @@ class Uncontrolled(Other):
     """Something that makes power here and does not obey us."""
 
     kind: Literal["pv", "battery"] = Field(default="pv", description="What it is.")
+    fields: PowerFields | None = Field(default=None, description="The mapping of `topic`.")
+
+    @model_validator(mode="after")
+    def _mapping_fits(self) -> Self:
+        _must_go_together(self.topic, self.fields)
+        return self
+
+
+class Load(Section):
+    """A load that obeys us: it is told what it may use at most."""
+
+    id: Identifier = Field(description="Its name in topics.")
+    rated_w: Rating = Field(description="What it can use at most, watts.")
+    control: Literal["switch", "watts"] = Field(
+        default="switch", description="`switch`: on or off; `watts`: any power up to its rating."
+    )
+    min_w: Watts = Field(default=0.0, description="With `watts`: below this it is off, watts.")
+    topic: str | None = Field(
+        default=None, min_length=1, pattern=r"^[^+#\s]+$",
+        description="A publisher's full topic, mapped by `fields`; without it its reading comes on our own topic.",
+    )  # fmt: skip
+    invert: bool = Field(
+        default=False, description="Turn the sign of the published power; ours is + consumption."
+    )
+    scale: Number = Field(
+        default=1.0, gt=0, description="Factor to watts: 1000 for a publisher of kilowatts."
+    )
     fields: PowerFields | None = Field(default=None, description="The mapping of `topic`.")
 
     @model_validator(mode="after")

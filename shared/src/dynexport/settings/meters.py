@@ -13,7 +13,8 @@ class SunSpecMeter(Section):
     """A SunSpec meter (models 201-204, 211-214) over Modbus TCP or RTU."""
 
     driver: Literal["sunspec"] = Field(
-        description="`sunspec`: read over Modbus. The other is `mqtt`: somebody publishes it."
+        description="`sunspec`: read over Modbus by its own map. `registers`: by a device description. `mqtt`: "
+        "somebody publishes it."
     )
     serial: SerialChoice = None
     tcp: TcpChoice = None
@@ -23,6 +24,28 @@ class SunSpecMeter(Section):
     )
     invert: bool = Field(
         default=False, description="Turn the sign: for meters that report export as positive."
+    )
+    poll_s: Number = Field(default=0.5, ge=0.2, le=5, description="Seconds between reads.")
+
+
+class RegisterMeter(Section):
+    """A meter that a device description reads, over Modbus TCP or RTU (docs/devices.md)."""
+
+    driver: Literal["registers"] = Field(description="`registers`: by a device description.")
+    device: str = Field(
+        min_length=1,
+        description="A shipped description by its name (`dynexport devices` lists them), or the path of your own "
+        "(it ends in .yaml, and a relative one starts where `site.yaml` is).",
+    )
+    serial: SerialChoice = None
+    tcp: TcpChoice = None
+    unit: Whole = Field(default=1, ge=0, le=247, description="Modbus unit id.")
+    location: Literal["feed_in", "consumption"] = Field(
+        default="feed_in", description="At the grid connection, or measuring what the house consumes."
+    )
+    invert: bool = Field(
+        default=False,
+        description="Turn the sign: for one whose current transformers are the wrong way round.",
     )
     poll_s: Number = Field(default=0.5, ge=0.2, le=5, description="Seconds between reads.")
 
@@ -75,4 +98,5 @@ class MqttMeter(Section):
         return self.period_s
 
 
-Meter = Annotated[SunSpecMeter | MqttMeter, Field(discriminator="driver")]
+ModbusMeter = SunSpecMeter | RegisterMeter
+Meter = Annotated[SunSpecMeter | RegisterMeter | MqttMeter, Field(discriminator="driver")]

@@ -9,9 +9,24 @@ from pydantic import Field, model_validator
 from dynexport.modbus.address import address_of
 from dynexport.settings.base import ClockTime, Identifier, Section, Serial, Tcp, Watts, Whole
 from dynexport.settings.csip import CsipSection
-from dynexport.settings.devices import Battery, SunSpecInverter, Uncontrolled
+from dynexport.settings.devices import (
+    Battery,
+    Inverter,
+    Load,
+    ModbusInverter,
+    RegisterInverter,
+    SunSpecInverter,
+    Uncontrolled,
+)
 from dynexport.settings.limits import AgreementSection, Fallback, Source
-from dynexport.settings.meters import Meter, MeterFields, MqttMeter, SunSpecMeter
+from dynexport.settings.meters import (
+    Meter,
+    MeterFields,
+    ModbusMeter,
+    MqttMeter,
+    RegisterMeter,
+    SunSpecMeter,
+)
 from dynexport.settings.sections import ControlSection, MqttSection, SiteSection
 from dynexport.settings.simulator import SimulatorSection
 from dynexport.settings.utility import UtilitySection
@@ -22,10 +37,16 @@ __all__ = [
     "ControlSection",
     "CsipSection",
     "Fallback",
+    "Inverter",
+    "Load",
     "Meter",
     "MeterFields",
+    "ModbusInverter",
+    "ModbusMeter",
     "MqttMeter",
     "MqttSection",
+    "RegisterInverter",
+    "RegisterMeter",
     "Serial",
     "SimulatorSection",
     "Site",
@@ -76,9 +97,10 @@ class Site(Section):
     mqtt: MqttSection = Field(default=MqttSection(), description="The broker.")
     agreement: AgreementSection = Field(description="The connection agreement.")
     meter: Meter = Field(description="The site meter.")
-    inverters: tuple[SunSpecInverter, ...] = Field(min_length=1, max_length=20, description="The inverters.")
+    inverters: tuple[Inverter, ...] = Field(min_length=1, max_length=20, description="The inverters.")
     batteries: tuple[Battery, ...] = Field(default=(), description="The batteries.")
     uncontrolled: tuple[Uncontrolled, ...] = Field(default=(), description="What does not obey us.")
+    loads: tuple[Load, ...] = Field(default=(), description="The loads that obey us.")
     sources: dict[Identifier, Source] = Field(default={}, description="The limit sources that count.")
     control: ControlSection = Field(default=ControlSection(), description="Whether and how we write.")
     tariff: TariffSection | None = Field(default=None, description="Limits by the time of day.")
@@ -110,15 +132,21 @@ class Site(Section):
         return {inverter.id: inverter.phase for inverter in self.inverters}
 
     @property
+    def modbus_inverters(self) -> tuple[ModbusInverter, ...]:
+        """The inverters that answer by Modbus."""
+        return tuple(inverter for inverter in self.inverters if isinstance(inverter, ModbusInverter))
+
+    @property
     def foreign_topics(self) -> tuple[str, ...]:
         """The topics of other publishers that meter-reader reads, each once."""
         named = [self.meter.topic] if isinstance(self.meter, MqttMeter) else []
-        named += [entry.topic for entry in (*self.batteries, *self.uncontrolled) if entry.topic is not None]
+        others: tuple[Battery | Uncontrolled | Load, ...] = (*self.batteries, *self.uncontrolled, *self.loads)
+        named += [entry.topic for entry in others if entry.topic is not None]
         return tuple(dict.fromkeys(named))
 
     @property
     def meter_behind_inverter(self) -> bool:
         """Whether the meter shares an inverter's endpoint: then inverter-writer reads it."""
-        if not isinstance(self.meter, SunSpecMeter):
+        if not isinstance(self.meter, ModbusMeter):
             return False
-        return address_of(self.meter) in {address_of(inverter) for inverter in self.inverters}
+        return address_of(self.meter) in {address_of(inverter) for inverter in self.modbus_inverters}

@@ -104,11 +104,11 @@ def _inside(kind: Any, part: str | int) -> Sequence[Any]:
 
 def _fitting(kinds: list[Any], value: Any) -> list[Any]:
     driver = value.get("driver") if isinstance(value, dict) else None
-    fitting = [kind for kind in kinds if _is_model(kind) and driver in drivers(kind)]
+    fitting = [kind for kind in kinds if driver in drivers(kind)]
     return fitting or kinds
 
 
-def drivers(model: type[BaseModel]) -> tuple[str, ...]:
-    """The `driver` words of a model; none where it has no such setting."""
-    field = model.model_fields.get("driver")
+def drivers(kind: Any) -> tuple[str, ...]:
+    """The `driver` words of a model; none for what has no such setting."""
+    field = kind.model_fields.get("driver") if _is_model(kind) else None
     return typing.get_args(field.annotation) if field else ()

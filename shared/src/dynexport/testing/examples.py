@@ -65,7 +65,7 @@ EXAMPLES: dict[Topic, m.Message | str] = {
         issued_at=NOW, measured_at=MEASURED, power_w=-1200.0, soc_pct=61.0
     ),
     topics.UNCONTROLLED_READING: m.PowerReading(issued_at=NOW, measured_at=MEASURED, power_w=850.0),
-    topics.BATTERY_SETPOINT: m.Setpoint(issued_at=NOW, target_w=500.0, engine_id="3fa1c09b", seq=12),
+    topics.BATTERY_SETPOINT: m.BatterySetpoint(issued_at=NOW, target_w=500.0, engine_id="3fa1c09b", seq=12),
     topics.LOAD_SETPOINT: m.Setpoint(issued_at=NOW, target_w=1800.0, engine_id="3fa1c09b", seq=12),
     topics.LOAD_READING: m.PowerReading(issued_at=NOW, measured_at=MEASURED, power_w=1750.0),
     topics.LIMIT: m.Limit(

@@ -9,7 +9,7 @@ from dynexport.cli.doctor.evidence import Evidence
 from dynexport.cli.doctor.finding import Finding, doubt, ok, wrong
 from dynexport.cli.fallback_words import KEEP, of_capability
 from dynexport.cli.view import watts
-from dynexport.settings.devices import SunSpecInverter
+from dynexport.settings.devices import Inverter
 from dynexport.settings.models import Site, SunSpecMeter
 
 SILENT_AFTER_S = 5.0
@@ -78,7 +78,7 @@ def inverters(site: Site, heard: Evidence) -> list[Finding]:
     return [finding for inverter in site.inverters for finding in _inverter(inverter, site, heard)]
 
 
-def _inverter(inverter: SunSpecInverter, site: Site, heard: Evidence) -> list[Finding]:
+def _inverter(inverter: Inverter, site: Site, heard: Evidence) -> list[Finding]:
     name, capability = inverter.id, heard.snapshot.capabilities.get(inverter.id)
     if capability is None:
         advice = "does inverter-writer run? is its address right, is Modbus on, does it sleep (night)?"
@@ -112,7 +112,7 @@ def _alive(name: str, heard: Evidence) -> Finding:
     return ok(name, f"it makes {watts(reading.power_w)}, state {reading.state.value}")
 
 
-def _rating(inverter: SunSpecInverter, capability: m.InverterCapability) -> Finding:
+def _rating(inverter: Inverter, capability: m.InverterCapability) -> Finding:
     off = abs(capability.max_w - inverter.rated_w) / inverter.rated_w
     sentence = f"site.yaml says rated_w {watts(inverter.rated_w)}, the device says {watts(capability.max_w)}"
     advice = "set `rated_w` to what the device says, unless it is the device that is wrong"
@@ -123,7 +123,7 @@ def _rating(inverter: SunSpecInverter, capability: m.InverterCapability) -> Find
     return ok(inverter.id, f"it is rated {watts(capability.max_w)}, as site.yaml says")
 
 
-def _control(inverter: SunSpecInverter, site: Site, heard: Evidence) -> list[Finding]:
+def _control(inverter: Inverter, site: Site, heard: Evidence) -> list[Finding]:
     control = heard.snapshot.controls.get(inverter.id)
     if control is None:
         return [doubt(inverter.id, "nothing is known of its limit yet", "wait half a minute and ask again")]

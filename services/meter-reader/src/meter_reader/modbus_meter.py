@@ -1,4 +1,4 @@
-"""A SunSpec meter as a service: its endpoint's thread reads, the service's own thread publishes."""
+"""A Modbus meter as a service: its endpoint's thread reads, the service's own thread publishes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dynexport.modbus.sunspec_meter import MeterValues
 from dynexport.modbus.worker import EndpointWorker
 from dynexport.ports import RawReceived, Received
 from dynexport.service import Context, HealthPart, Moment
-from dynexport.settings.models import SunSpecMeter
+from dynexport.settings.models import ModbusMeter
 from dynexport.watchdog import STALLED
 from meter_reader.age import doubt, max_age_s
 from meter_reader.troubles import Troubles
@@ -27,10 +27,10 @@ STUCK_S = 10.0
 MOST_WAITING = 100
 
 
-class SunSpecMeterReader:
+class ModbusMeterReader:
     """Publishes each reading the moment it is read; what is refused or odd is dropped and nothing takes its place."""
 
-    def __init__(self, context: Context, settings: SunSpecMeter) -> None:
+    def __init__(self, context: Context, settings: ModbusMeter) -> None:
         self._context = context
         self._settings = settings
         self._troubles = Troubles(context)

@@ -1,0 +1,57 @@
+"""Which driver reads and limits a device of `site.yaml`: its own SunSpec map, or a device description."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from dynexport.modbus.endpoint import Endpoint
+from dynexport.modbus.inverter_values import ControlValues, InverterIdentity, InverterStatus, InverterValues
+from dynexport.modbus.sunspec_inverter import SunSpecInverter
+from dynexport.modbus.sunspec_meter import MeterValues, SunSpecMeter
+from dynexport.settings import models
+
+
+class InverterDevice(Protocol):
+    """Any inverter that can be asked, limited, and perhaps disconnected.
+
+    Every call may raise ModbusError. Percents are of the identity's `max_w`; with scope `export` they are of the
+    site's export, and 100 % is as much as the inverter could ever export.
+    """
+
+    def identify(self) -> InverterIdentity: ...  # noqa: D102
+    def read(self) -> InverterValues: ...  # noqa: D102
+    def read_status(self) -> InverterStatus: ...  # noqa: D102
+    def read_control(self) -> ControlValues: ...  # noqa: D102
+    def write_limit(self, limit_pct: float, revert_s: int, revert_pct: float) -> None:
+        """After `revert_s` without another write its own timer acts, 0: none; where it can, by `revert_pct`."""
+        ...
+
+    def write_connect(self, connect: bool) -> None: ...  # noqa: D102
+    def release(self) -> None: ...  # noqa: D102
+
+
+class MeterDevice(Protocol):
+    """Any meter that can be read over Modbus."""
+
+    def read(self) -> MeterValues:
+        """One reading; raises ModbusError."""
+        ...
+
+
+def inverter_device(settings: models.ModbusInverter, endpoint: Endpoint) -> InverterDevice:
+    """The driver of an inverter."""
+    if isinstance(settings, models.SunSpecInverter):
+        return SunSpecInverter(endpoint, settings.unit)
+    raise NotImplementedError
+
+
+def meter_device(settings: models.ModbusMeter, endpoint: Endpoint) -> MeterDevice:
+    """The driver of a meter."""
+    if isinstance(settings, models.SunSpecMeter):
+        return SunSpecMeter(endpoint, settings.unit, invert=settings.invert)
+    raise NotImplementedError
+
+
+def persists(settings: models.ModbusInverter) -> bool:
+    """Whether its limit outlives a power cut: then it is written seldom, and a found one is kept."""
+    return isinstance(settings, models.SunSpecInverter) and settings.limit_persists
