@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dynexport.settings.models import ModbusInverter
 from dynexport.testing.plant import PlantInverter
-from site_simulator.adapters.server import Manners
 from site_simulator.faults import Fault
 from site_simulator.image import BASE, Image
+from site_simulator.served import DYNAMIC_FAULTS, Served
 from site_simulator.world import METER, World
 
 COMMON, NAMEPLATE, SETTINGS, STATUS, CONTROLS = 1, 120, 121, 122, 123
@@ -20,35 +20,14 @@ SCALES = {
     "TotWh_SF": 0, "WRtg_SF": 1, "VARtg_SF": 1, "VArRtg_SF": 1, "ARtg_SF": -1, "WMax_SF": 0, "VAMax_SF": 0,
     "VRef_SF": 0, "VRefOfs_SF": 0, "WAval_SF": 0, "WMaxLimPct_SF": -2, "OutPFSet_SF": -2, "Tmp_SF": 0,
 }  # fmt: skip
-ANSWER_FAULTS = ("short_answer", "wrong_function", "wrong_unit", "garbage", "noise", "bad_crc")
-DYNAMIC_FAULTS = ("sentinel", "all_ones", "absurd_scale", "zero_scale")
 
 
-class Device:
-    """A unit whose image is made anew at each read, unless it is frozen."""
+class Device(Served):
+    """A unit whose SunSpec image is made anew at each read, unless it is frozen."""
 
     def __init__(self, name: str, world: World, image: Image) -> None:
-        self.name = name
-        self.world = world
+        super().__init__(name, world)
         self.image = image
-        self._frozen = False
-
-    def manners(self) -> Manners:
-        """How it answers now, by the faults in force."""
-        now = self.world.clock.mono()
-        faults = self.world.faults
-        delay = faults.get("delay", self.name, now)
-        return Manners(
-            silent=faults.has("silent", self.name, now)
-            or faults.has("hang", self.name, now)
-            or self.asleep(now),
-            delay_s=delay.value or 0.0 if delay else 0.0,
-            **{name: faults.has(name, self.name, now) for name in ANSWER_FAULTS},
-        )
-
-    def asleep(self, now: float) -> bool:
-        """Whether its Modbus is dark."""
-        return False
 
     def read(self, address: int, count: int) -> list[int]:
         """Registers as they are now, or as a fault shows them."""
