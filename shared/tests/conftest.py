@@ -13,10 +13,11 @@ from dynexport.modbus.endpoint import Endpoint, TcpAddress
 
 
 class OddServer:
-    """Holding registers by unit and address, in memory; `mood` is how the next answers are given."""
+    """Holding and input registers by unit and address; `mood` is how the next answers are given."""
 
     def __init__(self) -> None:
         self.registers: dict[tuple[int, int], int] = {}
+        self.inputs: dict[tuple[int, int], int] = {}
         self.mood = "fine"
         self.requests: list[tuple[int, int, int, int]] = []
         self.writes: list[tuple[int, int, list[int]]] = []
@@ -29,6 +30,10 @@ class OddServer:
     def put(self, unit: int, address: int, *values: int) -> None:
         for offset, value in enumerate(values):
             self.registers[(unit, address + offset)] = value
+
+    def put_input(self, unit: int, address: int, *values: int) -> None:
+        for offset, value in enumerate(values):
+            self.inputs[(unit, address + offset)] = value
 
     def drop(self) -> None:
         """Break every connection with RST."""
@@ -75,12 +80,17 @@ class OddServer:
             self.writes.append((unit, address, values))
             self.put(unit, address, *values)
             return body[:5]
-        if any((unit, address + offset) not in self.registers for offset in range(count)):
-            return bytes([0x83, 2])
-        values = [self.registers[(unit, address + offset)] for offset in range(count)]
+        if function == 6:
+            self.writes.append((unit, address, [count]))
+            self.put(unit, address, count)
+            return body[:5]
+        registers = self.inputs if function == 4 else self.registers
+        if any((unit, address + offset) not in registers for offset in range(count)):
+            return bytes([function | 0x80, 2])
+        values = [registers[(unit, address + offset)] for offset in range(count)]
         if self.mood == "short":
             values = values[:1]
-        code = 4 if self.mood == "wrong_function" else 3
+        code = 7 - function if self.mood == "wrong_function" else function
         return struct.pack(f">BB{len(values)}H", code, 2 * len(values), *values)
 
 

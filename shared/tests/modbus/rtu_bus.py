@@ -20,9 +20,9 @@ Parts = list[tuple[float, bytes]]
 Answer = Callable[[bytes], Parts]
 
 
-def registers(unit: int, *values: int) -> bytes:
+def registers(unit: int, *values: int, function: int = 3) -> bytes:
     """The frame that answers a read."""
-    return seal(struct.pack(f">BBB{len(values)}H", unit, 3, 2 * len(values), *values))
+    return seal(struct.pack(f">BBB{len(values)}H", unit, function, 2 * len(values), *values))
 
 
 class Bus:
@@ -43,9 +43,9 @@ class Bus:
     @staticmethod
     def good(request: bytes) -> bytes:
         unit, function, address, count = struct.unpack(">BBHH", request[:6])
-        if function == 16:
+        if function in (6, 16):
             return seal(request[:6])
-        return registers(unit, *range(address, address + count))
+        return registers(unit, *range(address, address + count), function=function)
 
     def questions(self) -> list[tuple[int, int, int, int]]:
         """Unit, function, address and count of each request so far."""

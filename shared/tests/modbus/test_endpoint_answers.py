@@ -92,6 +92,29 @@ def test_registers_are_written_in_one_request(server: Any, endpoint: Endpoint) -
     assert server.writes == [(1, 100, [1, 2, 3])]
 
 
+def test_input_registers_are_others_than_holding_registers(server: Any, endpoint: Endpoint) -> None:
+    server.put(1, 100, 7)
+    server.put_input(1, 100, 8)
+    assert endpoint.read_input(1, 100, 1) == (8,)
+    assert endpoint.read_holding(1, 100, 1) == (7,)
+    assert [function for _, function, _, _ in server.requests] == [4, 3]
+
+
+def test_one_register_is_written_by_function_6(server: Any, endpoint: Endpoint) -> None:
+    endpoint.write_register(1, 100, 0xAA)
+    assert server.requests == [(1, 6, 100, 0xAA)]
+    assert server.writes == [(1, 100, [0xAA])]
+
+
+@pytest.mark.parametrize("value", [-1, 65536])
+def test_a_single_value_beyond_16_bit_is_refused_before_it_is_sent(
+    server: Any, endpoint: Endpoint, value: int
+) -> None:
+    with pytest.raises(ValueError, match=r"0\.\.65535"):
+        endpoint.write_register(1, 100, value)
+    assert server.requests == []
+
+
 @pytest.mark.parametrize("value", [-1, 65536])
 def test_a_value_beyond_16_bit_is_refused_before_it_is_sent(
     server: Any, endpoint: Endpoint, value: int

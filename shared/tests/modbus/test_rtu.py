@@ -42,6 +42,22 @@ def test_registers_are_read_and_written(bus: Bus, master: Endpoint) -> None:
     assert bus.requests[-1] == seal(struct.pack(">BBHHBHH", 2, 16, 100, 2, 4, 7, 8))
 
 
+def test_input_registers_are_read_and_one_register_is_written(bus: Bus, master: Endpoint) -> None:
+    assert master.read_input(1, 40, 3) == (40, 41, 42)
+    master.write_register(2, 100, 7)
+    assert bus.requests == [seal(struct.pack(">BBHH", 1, 4, 40, 3)), seal(struct.pack(">BBHH", 2, 6, 100, 7))]
+
+
+def test_after_a_silence_on_input_registers_it_is_asked_for_those_only(bus: Bus, master: Endpoint) -> None:
+    """A meter that has input registers only may never answer function 3."""
+    good, bus.answer = bus.answer, lambda request: []
+    with pytest.raises(Unreachable):
+        master.read_input(1, 40, 3)
+    bus.answer = good
+    assert master.read_input(1, 40, 3) == (40, 41, 42)
+    assert {function for _, function, _, _ in bus.questions()} == {4}
+
+
 def test_more_than_125_registers_are_read_in_parts(bus: Bus, master: Endpoint) -> None:
     assert master.read_holding(1, 0, 200) == tuple(range(200))
     assert [count for _, _, _, count in bus.questions()] == [125, 75]

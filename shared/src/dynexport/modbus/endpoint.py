@@ -30,7 +30,7 @@ __all__ = [
 logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what goes wrong is told by our own errors
 
 LARGEST_READ = 125
-READ_HOLDING, WRITE_MULTIPLE = 3, 16
+READ_HOLDING, READ_INPUT, WRITE_SINGLE, WRITE_MULTIPLE = 3, 4, 6, 16
 
 
 class Endpoint:
@@ -47,11 +47,25 @@ class Endpoint:
 
     def read_holding(self, unit: int, address: int, count: int) -> tuple[int, ...]:
         """`count` holding registers from `address`, read in parts of at most 125; raises ModbusError."""
-        registers: list[int] = []
-        while len(registers) < count:
-            start = address + len(registers)
-            registers += self._read(unit, start, min(LARGEST_READ, count - len(registers)))
-        return tuple(registers)
+        return self._read_all(READ_HOLDING, unit, address, count)
+
+    def read_input(self, unit: int, address: int, count: int) -> tuple[int, ...]:
+        """`count` input registers (FC04), as `read_holding`; raises ModbusError."""
+        return self._read_all(READ_INPUT, unit, address, count)
+
+    def write_register(self, unit: int, address: int, value: int) -> None:
+        """Write one register by FC06; raises ModbusError, ValueError for a value beyond 16 bit."""
+        if not 0 <= value <= 0xFFFF:
+            raise ValueError(f"register values must be 0..65535, got {value}")
+        what = f"{self.address} unit {unit}: write of register {address}"
+        answer = self._call(
+            what,
+            WRITE_SINGLE,
+            lambda: self._client.write_register(address, value, device_id=unit, no_response_expected=False),
+        )
+        if answer.address != address or list(answer.registers) != [value]:
+            self._abandon()
+            raise BadAnswer(f"{what}: the answer is for another request")
 
     def write_registers(self, unit: int, address: int, values: Sequence[int]) -> None:
         """Write consecutive registers in one FC16; raises ModbusError, ValueError for values beyond 16 bit."""
@@ -78,13 +92,22 @@ class Endpoint:
         if not isinstance(self.address, SerialAddress):
             self.close()
 
-    def _read(self, unit: int, address: int, count: int) -> list[int]:
-        what = f"{self.address} unit {unit}: read of {count} registers at {address}"
-        answer = self._call(
-            what,
-            READ_HOLDING,
-            lambda: self._client.read_holding_registers(address, count=count, device_id=unit),
+    def _read_all(self, function: int, unit: int, address: int, count: int) -> tuple[int, ...]:
+        registers: list[int] = []
+        while len(registers) < count:
+            start = address + len(registers)
+            registers += self._read(function, unit, start, min(LARGEST_READ, count - len(registers)))
+        return tuple(registers)
+
+    def _read(self, function: int, unit: int, address: int, count: int) -> list[int]:
+        kind = "registers" if function == READ_HOLDING else "input registers"
+        what = f"{self.address} unit {unit}: read of {count} {kind} at {address}"
+        read = (
+            self._client.read_holding_registers
+            if function == READ_HOLDING
+            else self._client.read_input_registers
         )
+        answer = self._call(what, function, lambda: read(address, count=count, device_id=unit))
         if len(answer.registers) != count:
             self._abandon()
             raise BadAnswer(f"{what}: {len(answer.registers)} registers came back")

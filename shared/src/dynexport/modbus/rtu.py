@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pymodbus.client.mixin import ModbusClientMixin
 from pymodbus.framer.rtu import FramerRTU
 from pymodbus.pdu import DecodePDU, ModbusPDU
-from pymodbus.pdu.register_message import ReadHoldingRegistersRequest
+from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, ReadInputRegistersRequest
 
 from dynexport.clock import Clock, SystemClock
 from dynexport.modbus.address import Address, SerialAddress
 from dynexport.modbus.errors import BadAnswer
 from dynexport.modbus.wire import Wire, open_wire, receive, send
 
-READ, WRITE = 3, 16
+READ_HOLDING, READ_INPUT = 3, 4
 EXCEPTION_LENGTH, WRITE_ANSWER_LENGTH, SHORTEST = 5, 8, 4
 QUIET_S = 0.2  # after this nothing more of a frame comes: USB adapters and gateways hand on a frame in parts
 SILENCE_BYTES, SHORTEST_SILENCE_S = 3.5, 0.00175  # Modbus over serial line 1.02, section 2.5.1.1
@@ -48,19 +48,24 @@ class Question:
     frame: bytes
 
     @property
+    def reads(self) -> bool:
+        """Whether it asks for registers."""
+        return self.function in (READ_HOLDING, READ_INPUT)
+
+    @property
     def shape(self) -> int:
         """Two questions of one shape have answers that nothing tells apart: as many registers, or a write."""
-        return self.count if self.function == READ else A_WRITE
+        return self.count if self.reads else A_WRITE
 
     @property
     def answer_length(self) -> int:
         """The length of the answer that is hoped for, bytes."""
-        return 5 + 2 * self.count if self.function == READ else WRITE_ANSWER_LENGTH
+        return 5 + 2 * self.count if self.reads else WRITE_ANSWER_LENGTH
 
     def answer_in(self, data: bytes) -> bytes | None:
         """The first frame that answers, wherever it begins: noise may stand before it."""
         heads = [(bytes([self.unit, self.function | 0x80]), EXCEPTION_LENGTH)]
-        head = bytes([self.unit, self.function]) + (bytes([2 * self.count]) if self.function == READ else b"")
+        head = bytes([self.unit, self.function]) + (bytes([2 * self.count]) if self.reads else b"")
         heads.append((head, self.answer_length))
         for start in range(len(data)):
             for begin, length in heads:
@@ -106,7 +111,7 @@ class RtuClient(ModbusClientMixin[ModbusPDU]):
         """Ask; raises TimeoutError for silence, BadAnswer for what is no answer, OSError when the line is gone."""
         question = _question(request)
         if question.shape in self._owes(question.unit):
-            self._catch_up(question.unit, request.address)
+            self._catch_up(question, request.address)
         answer = self._ask_or_owe(question)
         if answer[1] == question.function:
             self._owed.pop(question.unit, None)
@@ -114,11 +119,12 @@ class RtuClient(ModbusClientMixin[ModbusPDU]):
             self._owe(question)
         return self._decode(answer)
 
-    def _catch_up(self, unit: int, address: int) -> None:
+    def _catch_up(self, wanted: Question, address: int) -> None:
         """Ask for as many registers as no owed answer has; what comes before is late."""
-        owed = self._owes(unit)
+        unit, owed = wanted.unit, self._owes(wanted.unit)
         count = next(number for number in range(1, len(owed) + 2) if number not in owed)
-        self._ask_or_owe(_question(ReadHoldingRegistersRequest(address=address, count=count, dev_id=unit)))
+        read = ReadInputRegistersRequest if wanted.function == READ_INPUT else ReadHoldingRegistersRequest
+        self._ask_or_owe(_question(read(address=address, count=count, dev_id=unit)))
         del self._owed[unit]
 
     def _ask_or_owe(self, question: Question) -> bytes:
