@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dynexport.settings.models import ModbusInverter
+from dynexport.settings.models import ModbusInverter, SunSpecInverter
 from dynexport.testing.plant import PlantInverter
 from site_simulator.faults import Fault
 from site_simulator.image import BASE, Image
@@ -81,6 +81,7 @@ class InverterDevice(Device):
         image = Image([COMMON, self._model, NAMEPLATE, SETTINGS, STATUS, CONTROLS], SCALES)
         super().__init__(settings.id, world, image)
         self._plant = plant
+        self._keeps = isinstance(settings, SunSpecInverter) and settings.limit_persists
         self._revert_at: float | None = None
         for name, text in (("Mn", "Dynexport"), ("Md", "Simulator"), ("Vr", "1"), ("SN", settings.id)):
             image.set(COMMON, name, text)
@@ -129,6 +130,17 @@ class InverterDevice(Device):
                 "revert_s": revert_s,
             }
         )
+
+    def restart(self, now: float) -> None:
+        """It comes back without a limit, unless the owner says that its limit is in flash."""
+        if not self._keeps:
+            for name in ("WMaxLim_Ena", "WMaxLimPct_RvrtTms"):
+                self.image.set(CONTROLS, name, 0)
+            self.image.set(CONTROLS, "WMaxLimPct", 100.0)
+            self._revert_at = None
+            self._plant.revert_after(now, None, None)
+            self._plant.command(now, None)
+        self._plant.power_w = 0.0
 
     def refresh(self) -> None:
         """Power, state, available power; a timer that has run out disables the limit, as a real 123 does."""

@@ -11,7 +11,8 @@ from site_simulator.adapters.server import IllegalAddress
 
 FORMATS = {"u16": "H", "s16": "h", "u32": "I", "s32": "i", "u64": "Q", "s64": "q", "f32": "f"}
 MISSING = {
-    "u16": 0xFFFF, "s16": 0x8000, "u32": 0xFFFFFFFF, "s32": 0x80000000, "u64": 2**64 - 1, "s64": 2**63, "f32": 0x7FC00000,
+    "u16": 0xFFFF, "s16": 0x8000, "u32": 0xFFFFFFFF, "s32": 0x80000000, "u64": 2**64 - 1, "s64": 2**63,
+    "f32": 0x7FC00000,
 }  # fmt: skip
 LOW_WORD_FIRST = "-low"
 

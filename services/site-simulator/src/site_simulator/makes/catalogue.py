@@ -41,6 +41,13 @@ def meter_of(settings: RegisterMeter, world: World) -> MakeMeter:
     return _chosen(METERS, METER, settings.device, world)(world)
 
 
+def meter_behind(inverter: MakeInverter, unit: int) -> MakeMeter:
+    """The SunSpec meter under the unit id of an inverter of another make; raises NoImage for one that has none."""
+    if isinstance(inverter, solaredge.SolarEdgeInverter):
+        return solaredge.SolarEdgeMeter(inverter.world, unit)
+    raise NoImage(f"the image of {inverter.name} has no SunSpec meter under its unit id {unit}")
+
+
 def _chosen(images: Mapping[str, Chosen], name: str, device: str, world: World) -> Chosen:
     wanted = world.settings.images.get(name, device)
     if wanted not in images:

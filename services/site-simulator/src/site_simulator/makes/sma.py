@@ -112,9 +112,7 @@ class SmaInverter(MakeInverter):
     both = True
 
     def __init__(self, settings: RegisterInverter, plant: PlantInverter, world: World) -> None:
-        super().__init__(
-            settings, plant, world, [*inverter_registers(settings.rated_w), *meter_registers()]
-        )
+        super().__init__(settings, plant, world, [*inverter_registers(settings.rated_w), *meter_registers()])
         for address in (*range(33025, 33037, 2), *range(33037, 33045, 2)):
             self.holding.put(address, settings.rated_w if address < 33037 else 0.8)
 

@@ -1,8 +1,8 @@
 """SolarEdge: SunSpec for reading, and its own power control registers from 0xF000, with its meter behind.
 
 From SolarEdge's "Open protocols for power control" (v1.3 and 2.5, devices.md 4) and "SunSpec logging" notes. The
-SunSpec part has the high word first, the control part the low word first. One client at a time: the next one is connected, and waits.
-What is wrong in value is refused with exception 4, a wrong address with 2.
+SunSpec part has the high word first, the control part the low word first. One client at a time: the next one is
+connected, and waits. What is wrong in value is refused with exception 4, a wrong address with 2.
 """
 
 from __future__ import annotations

@@ -15,13 +15,24 @@ from site_simulator.world import World
 if TYPE_CHECKING:
     from site_simulator.makes.solaredge import SolarEdgeInverter
 
-SUNSPEC_ID, COMMON, COMMON_LENGTH, END = 0x53756E53, 1, 65, 0xFFFF
+SUNSPEC_ID, COMMON, COMMON_LENGTH = 0x53756E53, 1, 65
 INVERTER, INVERTER_LENGTH, METER, METER_LENGTH = 103, 50, 203, 105
 INVERTER_AT, METER_COMMON_AT, METER_AT, END_AT = 40069, 40121, 40188, 40295
 SLEEPING, MPPT, THROTTLED = 2, 4, 5
 INVERTER_SCALES = {40075: -2, 40082: -1, 40084: 0, 40086: -2, 40088: 0, 40090: 0, 40092: -2, 40095: 0, 40097: -2,
                    40099: -1, 40101: 0, 40106: -2}  # fmt: skip
-METER_SCALES = {40194: -2, 40203: -1, 40205: -2, 40210: 0, 40215: 0, 40220: 0, 40225: -2, 40242: 0, 40259: 0, 40292: 0}
+METER_SCALES = {
+    40194: -2,
+    40203: -1,
+    40205: -2,
+    40210: 0,
+    40215: 0,
+    40220: 0,
+    40225: -2,
+    40242: 0,
+    40259: 0,
+    40292: 0,
+}
 
 
 def common(at: int, names: tuple[str, str, str, str, str], unit: int) -> list[Register]:
@@ -80,7 +91,7 @@ def meter_registers(unit: int) -> list[Register]:
         *block(40260, "varh " * 16, "u32"),
         Register(40293, "u32"),
         *factors,
-        Register(END_AT, "u16", default=END),
+        Register(END_AT, "u16", default=None),
         Register(END_AT + 1, "u16"),
     ]
 

@@ -45,7 +45,7 @@ class RegisterUnit(Served):
         parsed = self.holding.parse(address, values)
         self.check(parsed)
         self.holding.write(address, values)
-        self.writes.update(parsed)
+        self.writes.update(list(parsed))
         self.obey(now, parsed)
 
     def check(self, values: Mapping[int, float]) -> None:
