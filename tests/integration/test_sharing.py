@@ -1,4 +1,4 @@
-"""A shared endpoint under greedy clients, on a real stack: a device of 50 ms an answer, inverter and meter behind it."""
+"""A shared endpoint under greedy clients, on a real stack: inverter and meter behind it take 50 ms for an answer."""
 
 from __future__ import annotations
 

@@ -24,12 +24,13 @@ class Device(Endpoint):
         super().__init__(TcpAddress("127.0.0.1", 1))
         self.clock = clock
         self.silent: set[int] = set()
+        self.beyond_its_map: set[int] = set()
         self.refuses: set[int] = set()
         self.asked: list[tuple[float, int, int]] = []
 
     def read_holding(self, unit: int, address: int, count: int) -> tuple[int, ...]:
         self.asked.append((self.clock.mono(), unit, address))
-        if unit in self.silent:
+        if unit in self.silent or address in self.beyond_its_map:
             self.clock.advance(TIMEOUT_S)
             raise Unreachable("no answer")
         self.clock.advance(ANSWER_S)
@@ -231,6 +232,21 @@ def test_a_silent_unit_costs_one_time_out_a_minute_and_is_answered_at_once_meanw
     assert bench.ask().result(0) == refusal(3, NO_ANSWER)
     bench.run(60.0)
     assert bench.device.count(LISTED) == 2
+
+
+def test_a_read_that_is_never_answered_costs_less_and_less_while_the_unit_answers_others() -> None:
+    bench = Bench()
+    bench.device.beyond_its_map.add(500)
+    answered = 0
+    for _ in range(3600):
+        bench.ask(500)
+        good = bench.ask(600)
+        bench.run(1.0)
+        answered += good.done() and good.result(0)[0] == 3
+    lost = [mono - bench.device.asked[0][0] for mono, _, address in bench.device.asked if address == 500]
+    waits = [after - before for before, after in itertools.pairwise(lost)]
+    assert waits == pytest.approx([61, 121, 241, 481, 961, 961], abs=5)
+    assert answered > 3000
 
 
 def test_after_a_time_out_nothing_foreign_is_asked_for_5_s_and_ours_goes_on() -> None:

@@ -47,9 +47,7 @@ class Writer:
         self.jobs = {inverter.id: self._job(inverter) for inverter in context.site.modbus_inverters}
         self._meter: deque[tuple[MeterValues, datetime] | ModbusError] = deque(maxlen=100)
         self.workers = self._make_workers()
-        meter = context.site.meter
-        meters = [meter] if isinstance(meter, ModbusMeter) else []
-        self.sharing = Sharing(context, [*context.site.modbus_inverters, *meters], self.workers)
+        self.sharing = Sharing(context, context.site.modbus_devices, self.workers)
         self._heartbeat = int(os.environ.get(HEARTBEAT, "-1"))
         if self._heartbeat >= 0:
             os.set_blocking(self._heartbeat, False)

@@ -17,7 +17,7 @@ from dynexport.modbus.worker import Gap
 
 READS_PER_S = 10.0
 FRESH_S = 0.75
-UNIT_REST_S, ENDPOINT_REST_S = 60.0, 5.0
+UNIT_REST_S, ENDPOINT_REST_S, LONGEST_REST_S = 60.0, 5.0, 960.0
 KNOWN_MARGIN, UNKNOWN_MARGIN = 1.25, 1.5
 MOST_REMEMBERED = 256
 FRAME_BYTES = 13
@@ -34,8 +34,9 @@ class Guests:
     """`ask` is called by the proxy's thread, `serve` by the endpoint's.
 
     A read is sent only when, as far as was measured, it is over before one of our own jobs is due; at most 10 a
-    second, and for at most half of the time. A unit that does not answer is left alone for 60 s, and nothing else
-    is asked for 5 s, so that others cost us one time-out in 6 s at most.
+    second, and for at most half of the time. A unit that does not answer is left alone for 60 s, that question for
+    longer and longer, up to 16 minutes (some devices never answer a read beyond their map), and nothing else is
+    asked for 5 s: others cost us one time-out in 6 s at most, one a minute for each unit.
     """
 
     def __init__(self, units: Iterable[int], clock: Clock, wake: Callable[[], None]) -> None:
@@ -47,7 +48,8 @@ class Guests:
         self._queue: deque[_Waiting] = deque()
         self._fresh: dict[Question, tuple[float, bytes]] = {}
         self._took_s: dict[Question, float] = {}
-        self._resting: dict[int, float] = {}
+        self._resting: dict[int | Question, float] = {}
+        self._failures: Counter[Question] = Counter()
         self._next = float("-inf")
         self._closed = False
 
@@ -87,7 +89,7 @@ class Guests:
         """What can be said without asking the device."""
         if question.unit not in self.units:
             return refusal(question.function, NO_PATH)
-        if mono < self._resting.get(question.unit, mono):
+        if mono < max(self._resting.get(question.unit, mono), self._resting.get(question, mono)):
             return refusal(question.function, NO_ANSWER)
         moment, body = self._fresh.get(question, (-math.inf, b""))
         return body if mono - moment <= FRESH_S else None
@@ -126,13 +128,22 @@ class Guests:
         ended = self._clock.mono()
         with self._lock:
             if rest_s:
-                self.counts["unanswered"] += 1
-                self._resting[question.unit] = ended + UNIT_REST_S
+                self._rest(question, ended)
             else:
                 self.counts["read"] += 1
                 self._remember(question, body, ended - began, ended)
             self._next = max(began + 1.0 / READS_PER_S, ended + max(rest_s, ended - began))
             self._answer(lambda other: self._known(other, ended))
+
+    def _rest(self, question: Question, mono: float) -> None:
+        self.counts["unanswered"] += 1
+        if len(self._failures) >= MOST_REMEMBERED:
+            self._failures.clear()
+            self._resting.clear()
+        self._failures[question] += 1
+        doubled_s = UNIT_REST_S * 2.0 ** (self._failures[question] - 1)
+        self._resting[question] = mono + min(LONGEST_REST_S, doubled_s)
+        self._resting[question.unit] = mono + UNIT_REST_S
 
     def _remember(self, question: Question, body: bytes, took_s: float, mono: float) -> None:
         self._fresh = {known: entry for known, entry in self._fresh.items() if mono - entry[0] <= FRESH_S} | {
@@ -140,6 +151,7 @@ class Guests:
         }
         if len(self._took_s) >= MOST_REMEMBERED:
             self._took_s.clear()
+        self._failures.pop(question, None)
         self._took_s[question] = max(took_s, 0.8 * self._took_s.get(question, 0.0))
 
     def _answer(self, known: Callable[[Question], bytes | None]) -> None:

@@ -30,6 +30,7 @@ class Server(threading.Thread):
         self.guests = guests
         self.notices = Notices()
         self.clients = 0
+        self.open = False
         self._clock = clock
         self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -73,9 +74,13 @@ class Server(threading.Thread):
                 await asyncio.sleep(OPEN_AGAIN_S)
                 continue
             self.notices.own("share_open")
+            self.open = True
             with listener:
-                async with asyncio.TaskGroup() as clients:
-                    await self._accept(listener, clients)
+                try:
+                    async with asyncio.TaskGroup() as clients:
+                        await self._accept(listener, clients)
+                finally:
+                    self.open = False
 
     async def _accept(self, listener: socket.socket, clients: asyncio.TaskGroup) -> None:
         """One at a time: whoever opens and closes connections all day waits in the kernel's queue."""

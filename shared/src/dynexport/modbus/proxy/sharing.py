@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dynexport.messages import Level
-from dynexport.modbus.address import Placed, address_of
+from dynexport.modbus.address import Address, Placed, address_of
 from dynexport.modbus.proxy.guests import Guests
 from dynexport.modbus.proxy.notices import Notice
 from dynexport.modbus.proxy.server import MOST_CLIENTS, OPEN_AGAIN_S, Server
@@ -43,10 +43,10 @@ SENTENCES = {
 }
 
 
-def share_of(device: Placed) -> Share | None:
-    """How a device's endpoint is shared, as far as this device says so."""
-    place = device.tcp or device.serial
-    return place.share if place else None
+def shares_of(devices: Iterable[Placed]) -> dict[Address, Share]:
+    """How endpoints are shared, as far as these devices say so."""
+    places = ((device, device.tcp or device.serial) for device in devices)
+    return {address_of(device): place.share for device, place in places if place and place.share}
 
 
 class Sharing:
@@ -57,7 +57,7 @@ class Sharing:
     ) -> None:
         self._context = context
         self._servers: dict[str, Server] = {}
-        shares = {address_of(device): share for device in devices if (share := share_of(device))}
+        shares = shares_of(devices)
         for worker in workers:
             share = shares.get(worker.endpoint.address)
             if share is not None:
@@ -87,6 +87,7 @@ class Sharing:
             return {}
         counts = {
             endpoint: {
+                "open": server.open,
                 "clients": server.clients,
                 "reads": server.guests.counts["read"],
                 "unanswered": server.guests.counts["unanswered"],
