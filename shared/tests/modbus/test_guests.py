@@ -8,7 +8,14 @@ from concurrent.futures import Future
 import pytest
 
 from dynexport.clock import FakeClock
-from dynexport.modbus.endpoint import Endpoint, ModbusError, Refused, TcpAddress, Unreachable
+from dynexport.modbus.endpoint import (
+    Endpoint,
+    ModbusError,
+    Refused,
+    SerialAddress,
+    TcpAddress,
+    Unreachable,
+)
 from dynexport.modbus.proxy.frames import NO_ANSWER, NO_PATH, Question, answer, refusal
 from dynexport.modbus.proxy.guests import Guests
 from dynexport.modbus.worker import EndpointWorker
@@ -181,6 +188,17 @@ def test_a_bus_without_gaps_serves_nobody_else() -> None:
     bench = Bench(Poll(reads=20), clients=8)
     bench.run(20.0)
     assert bench.foreign == []
+
+
+@pytest.mark.parametrize(("baudrate", "fits"), [(9600, False), (115200, True)])
+def test_on_a_serial_line_the_time_of_the_bytes_counts_before_it_was_measured(
+    baudrate: int, fits: bool
+) -> None:
+    bench = Bench(Poll(reads=4))
+    bench.device.address = SerialAddress("/dev/ttyUSB0", baudrate)
+    future = bench.guests.ask(Question(OURS, 3, 100, 125))
+    bench.run(5.0)
+    assert future.done() == fits, "263 bytes take 0.27 s at 9600 baud, and the gap is 0.3 s"
 
 
 def test_others_get_10_reads_a_second_and_half_of_the_time_at_most() -> None:
