@@ -240,10 +240,11 @@ def test_a_port_in_use_is_told_and_opened_once_it_is_free(monkeypatch: pytest.Mo
     taken = socket.create_server(("127.0.0.1", 0))
     waiting = Server(Share(port=taken.getsockname()[1]), Guests({1}, CLOCK, lambda: None), CLOCK)
     waiting.start()
-    heard: list[str] = []
-    until(lambda: "share_failed" in heard or bool(heard.extend(told(waiting))))
+    until(lambda: "share_failed" in told(waiting))
+    CLOCK.sleep(0.5)
+    assert told(waiting) == [], "it is said once"
     taken.close()
-    until(lambda: "share_open" in heard or bool(heard.extend(told(waiting))))
+    until(lambda: told(waiting) == ["share_open"])
     waiting.stop(2.0)
     assert not waiting.is_alive()
 

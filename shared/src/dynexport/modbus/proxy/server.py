@@ -66,21 +66,25 @@ class Server(threading.Thread):
         await asyncio.wait({serving})
 
     async def _open_and_serve(self) -> None:
-        while True:
-            try:
-                listener = _listen(self.share.host, self.share.port)
-            except OSError as error:
-                self.notices.own("share_failed", error.strerror or str(error))
-                await asyncio.sleep(OPEN_AGAIN_S)
-                continue
+        with await self._opened() as listener:
             self.notices.own("share_open")
             self.open = True
-            with listener:
-                try:
-                    async with asyncio.TaskGroup() as clients:
-                        await self._accept(listener, clients)
-                finally:
-                    self.open = False
+            try:
+                async with asyncio.TaskGroup() as clients:
+                    await self._accept(listener, clients)
+            finally:
+                self.open = False
+
+    async def _opened(self) -> socket.socket:
+        said = False
+        while True:
+            try:
+                return _listen(self.share.host, self.share.port)
+            except OSError as error:
+                if not said:
+                    self.notices.own("share_failed", error.strerror or str(error))
+                said = True
+                await asyncio.sleep(OPEN_AGAIN_S)
 
     async def _accept(self, listener: socket.socket, clients: asyncio.TaskGroup) -> None:
         """One at a time: whoever opens and closes connections all day waits in the kernel's queue."""
