@@ -165,7 +165,7 @@ def test_eight_greedy_clients_take_no_read_from_us_and_delay_none_at_all() -> No
 
 
 def test_an_urgent_write_waits_for_one_foreign_answer_at_most() -> None:
-    bench = Bench(clients=8)
+    bench = Bench(Poll(reads=1), clients=8)
     tightening = Tightening(bench.clock, 0.83)
     bench.worker.jobs.append(tightening)
     bench.run(60.0)
