@@ -24,6 +24,7 @@ DT_RUN, DT_METER_W, DT_POWER_W, DT_MODE = 30100, 30195, 30127, 30129
 DT_SWITCH, DT_LIMIT_W, DT_START, DT_STOP, DT_LIMIT_PCT, DT_HARDWARE = 40327, 40328, 40330, 40331, 40336, 40345
 WAITING, ON_GRID = 0, 1
 PANEL_V = 600.0
+NOON = (0x1A0B, 0x190C, 0x0000)
 ALL_PERCENT = 100.0
 SWITCH = (0, 1)
 
@@ -63,11 +64,12 @@ def et_registers(rated_w: float) -> list[Register]:
         Register(INFO + 1, "u16", default=rated_w),
         Register(INFO + 2, "u16", default=1),
         Register(INFO + 3, "u16", default="9010KETU23AB0001", text=8),
-        Register(INFO + 11, "u16", default="GW10K-ET", text=5),
+        Register(INFO + 11, "u16", default="GW10K-ET  ", text=5),
         Register(INFO + 21, "u16", default="04029-08-S11", text=6),
         Register(INFO + 27, "u16", default="02041-20-S00", text=6),
     ]
     run = [
+        *clock(RUN),
         *(one for at in (3, 7) for one in pv_string(RUN + at)),
         *(one for at in PHASE_AT for one in grid_phase(at)),
         Register(35136, "u16"),
@@ -83,6 +85,11 @@ def et_registers(rated_w: float) -> list[Register]:
         Register(ET_HARDWARE, "u16"),
     ]
     return [*filled(INFO, INFO + 33, info), *filled(RUN, RUN + 125, run), *et_meter(), *settings]
+
+
+def clock(at: int) -> list[Register]:
+    """Year and month, day and hour, minute and second: the simulated device's clock stands still."""
+    return [Register(at + index, "u16", default=word) for index, word in enumerate(NOON)]
 
 
 def pv_string(at: int) -> list[Register]:
@@ -152,10 +159,11 @@ def dt_registers(rated_w: float, three_phases: bool) -> list[Register]:
     serial = "9010KDTU23AB0001" if three_phases else "5010KDSN23AB0001"
     info = [
         Register(30004, "u16", default=serial, text=8),
-        Register(30012, "u16", default="GW10K-DT", text=5),
+        Register(30012, "u16", default="GW10K-DT  ", text=5),
         *block(30034, "dsp1 dsp2 arm", "u16"),
     ]
     run = [
+        *clock(DT_RUN),
         *block(30103, "v1 a1 v2 a2", "u16", 0.1),
         *block(30115, "ab bc ca a b c", "u16", 0.1),
         *block(30121, "a b c", "u16", 0.1),
