@@ -62,7 +62,10 @@ def test_an_unknown_driver_names_those_that_exist(tmp_path: Path) -> None:
 
 
 def test_a_meter_without_a_driver_says_which_there_are(tmp_path: Path) -> None:
-    assert "sunspec, registers, mqtt" in only(tmp_path, GOOD.replace("meter: {driver: sunspec, ", "meter: {")).message
+    assert (
+        "sunspec, registers, mqtt"
+        in only(tmp_path, GOOD.replace("meter: {driver: sunspec, ", "meter: {")).message
+    )
 
 
 def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:
