@@ -162,6 +162,8 @@ class Battery(Other):
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         given = [name for name in ("topic", "sunspec", "inverter") if getattr(self, name) is not None]
+        if self.scale != 1.0 and given and given != ["topic"]:
+            raise ValueError("`scale` is for a publisher: by Modbus a battery tells watts")
         if len(given) > 1:
             raise ValueError(
                 f"it is read in one way only: keep one of {', '.join(f'`{name}`' for name in given)}"
