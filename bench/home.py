@@ -18,6 +18,7 @@ from dynexport.testing.context import codes, fake_context
 from dynexport.testing.fakebus import FakeBus
 from dynexport.testing.plant import InverterModel, MeterModel, Plant
 from dynexport.testing.plant_battery import BatteryModel, Beside, LoadModel
+from dynexport.testing.plant_export import OwnLoop
 from limit_engine.app import Engine
 
 TICK_S = 0.2
@@ -50,6 +51,7 @@ class Home:
     seed: int = 1
     meter_alive: bool = True
     silent: set[str] = field(default_factory=set)
+    own_loops: Sequence[OwnLoop] = ()
     before_tick: Callable[[Home], None] | None = None
 
     plant: Plant = field(init=False)
@@ -74,6 +76,13 @@ class Home:
         self.engine = Engine(context, "e-own")
         self.engine.start()
         self.engine.connected(context.moment())
+        for loop in self.own_loops:
+            capability = m.InverterCapability(
+                issued_at=self.clock.now(),
+                max_w=self.inverters[loop.inverter].rated_w,
+                scope=m.Scope.EXPORT,
+            )
+            self.bus.deliver(topics.INVERTER_CAPABILITY, capability, f"i{loop.inverter}")
 
     def _site(self) -> Any:
         base = {"driver": "sunspec", "tcp": {"host": "127.0.0.1", "port": 1503}}
@@ -120,6 +129,8 @@ class Home:
             self.engine.step(self.bus.drain(), self.engine.context.moment())
             self._obey()
             self.clock.advance(TICK_S)
+            for loop in self.own_loops:
+                loop.follow(self.plant)
             self.plant.advance(self.plant.now + TICK_S)
             self._tick += 1
             self.trace.append(self.truth)
@@ -185,9 +196,13 @@ class Home:
 
     def _obey(self) -> None:
         moment = self.plant.now
+        own = {loop.inverter: loop for loop in self.own_loops}
         for index, inverter in enumerate(self.plant.inverters):
             for said in self._news(topics.SETPOINT, f"i{index}"):
-                inverter.command(moment, said.target_w, said.connect)
+                if index in own:
+                    own[index].export_limit_w, own[index].connected = said.export_limit_w, said.connect
+                else:
+                    inverter.command(moment, said.target_w, said.connect)
         for index, load in enumerate(self.plant.beside.loads):
             for said in self._news(topics.LOAD_SETPOINT, f"l{index}"):
                 load.limit_w = said.target_w if said.connect else 0.0

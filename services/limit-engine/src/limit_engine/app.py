@@ -45,7 +45,7 @@ def plan(context: Context) -> Plan:
         headroom_pct=site.control.headroom_pct,
         meter_period_s=site.meter.poll_s,
         location=m.Location(site.meter.location),
-        has_battery=bool(batteries(site)),
+        has_battery=bool(batteries(site) or site.loads),
         feeds=site.feeds,
     )
 
@@ -229,8 +229,8 @@ class Engine:
                 self.watch.elsewhere(reading.location, self.law.plan.location)
                 return
             moment = _measured(received, reading.issued_at, reading.measured_at)
-            battery_w = self.others.battery_w(now.mono)
-            self.law.hear_meter(moment, received.mono, reading.power_w, battery_w, self._phases_of(reading))
+            absorbed_w = self.side.beside.absorbed_w(self.others.battery_w(now.mono), now.mono)
+            self.law.hear_meter(moment, received.mono, reading.power_w, absorbed_w, self._phases_of(reading))
 
     def _phases_of(self, reading: m.MeterReading) -> tuple[float, ...]:
         """Its power by phase where each is limited; empty when it does not say all three."""

@@ -61,7 +61,8 @@ class Side:
     _orders: dict[str, BatteryOrder] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.beside = Beside.of(self.site.loads, self.site.batteries)
+        others = any(entry.kind == "battery" for entry in self.site.uncontrolled)
+        self.beside = Beside.of(self.site.loads, self.site.batteries, others=others)
         self.uses = ImportSide(self.beside)
         batteries = self.beside.batteries.values()
         self.storage = Storage(
