@@ -38,7 +38,10 @@ class Truth:
 
 @dataclass
 class Home:
-    """One site under the engine; `run` lets time pass, `trace` is what was really so at every tick."""
+    """One site under the engine; `run` lets time pass, `trace` is what was really so at every tick.
+
+    `measures_use`: its meter measures what the house uses, with the loads and without the batteries.
+    """
 
     inverters: Sequence[InverterModel] = ()
     batteries: Sequence[BatteryModel] = ()
@@ -50,6 +53,7 @@ class Home:
     load: dict[str, Any] = field(default_factory=dict)
     seed: int = 1
     meter_alive: bool = True
+    measures_use: bool = False
     silent: set[str] = field(default_factory=set)
     own_loops: Sequence[OwnLoop] = ()
     before_tick: Callable[[Home], None] | None = None
@@ -173,7 +177,7 @@ class Home:
             for source in self._stated:
                 self._say_limit(source)
         if self.meter_alive and tick % READ_EVERY["meter"] == 0:
-            self.bus.deliver(topics.METER_READING, meter_reading(plant.read_meter().power_w, now))
+            self.bus.deliver(topics.METER_READING, self._meter_reading())
         if tick % READ_EVERY["inverter"] == 1:
             for index, inverter in enumerate(plant.inverters):
                 if f"i{index}" not in self.silent:
@@ -182,6 +186,12 @@ class Home:
                     self.bus.deliver(topics.INVERTER_READING, reading, f"i{index}")
         if tick % READ_EVERY["beside"] == 2:
             self._read_beside()
+
+    def _meter_reading(self) -> m.MeterReading:
+        if not self.measures_use:
+            return meter_reading(self.plant.read_meter().power_w, self.clock.now())
+        used_w = self.plant.load_w + self.plant.beside.load_w
+        return meter_reading(used_w, self.clock.now(), location=m.Location.CONSUMPTION)
 
     def _read_beside(self) -> None:
         now = self.clock.now()

@@ -64,6 +64,15 @@ def test_noise_on_the_load_rewrites_no_register() -> None:
     assert numbers == {2800.0, 3000.0} or len(numbers) == 1
 
 
+def test_what_is_left_to_a_battery_moves_the_number_in_steps() -> None:
+    hold = ExportHold(RATED_W)
+    said = [
+        hold.follow(Bounds(5000.0), Mode.NORMAL, None, FAILSAFE_W, tick * 0.2, yield_w=1000.0 + tick % 9)
+        for tick in range(100)
+    ]
+    assert set(said) == {4000.0, 3800.0}
+
+
 def test_a_generation_limit_that_the_house_alone_uses_up_disconnects_until_it_fits_again_for_a_minute() -> (
     None
 ):

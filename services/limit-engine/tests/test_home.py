@@ -125,6 +125,38 @@ def test_a_house_that_swings_at_the_limit_makes_no_contact_chatter() -> None:
     assert 1 <= changes <= 9
 
 
+@pytest.mark.parametrize(
+    ("limits", "used_w"),
+    [({"import_limit_w": 1000.0}, 3500.0), ({"load_limit_w": 2000.0}, 1500.0)],
+)
+def test_with_a_meter_of_the_houses_use_the_sun_counts_for_import_and_not_for_a_load_limit(
+    limits: dict[str, float], used_w: float
+) -> None:
+    meter = {"driver": "sunspec", "tcp": {"host": "127.0.0.1", "port": 1502}, "unit": 240}
+    sections = {"sources": SOURCES, "agreement": WIDE, "meter": {**meter, "location": "consumption"}}
+    one = home(loads=[LoadModel(5000.0)], load_w=500.0, measures_use=True, sections=sections)
+    one.plant.inverters[0].available_w = 3000.0
+    one.state("csip", export_limit_w=5000.0, **limits)
+    one.run(90.0)
+    assert one.truth.loads_w[0] == pytest.approx(used_w, abs=100.0)
+
+
+def test_a_battery_that_never_exports_is_told_no_more_than_the_house_takes() -> None:
+    one = night(home(batteries=[BatteryModel()], battery={"exports": "never"}, load_w=1200.0))
+    one.state("csip", export_limit_w=5000.0, storage_target_w=4000.0)
+    one.run(40.0)
+    assert one.truth.batteries_w[0] == pytest.approx(1200.0, abs=60.0)
+    assert worst_export_w(one, 10.0) <= 30.0
+
+
+def test_a_battery_left_alone_is_an_event_once_in_its_five_minutes() -> None:
+    one = home(batteries=[BatteryModel()], load_w=400.0)
+    one.plant.beside.batteries[0].deaf = True
+    one.state("csip", export_limit_w=2500.0, connect=False)
+    one.run(60.0)
+    assert one.codes.count("battery_astray") <= 1
+
+
 def test_loads_are_told_their_rating_while_nothing_limits_import_or_use() -> None:
     one = night(home(loads=[LoadModel(3000.0), LoadModel(2000.0, switched=True)]))
     one.run(10.0)

@@ -210,9 +210,8 @@ class Engine:
     def _own_loops(self, bounds: Bounds, mode: m.Mode, mono: float, *, open_switch: bool) -> Hold:
         """What inverters with a loop of their own are told; 0 while the site is to be disconnected."""
         load = self.law.load if mode is m.Mode.NORMAL else None
-        level_w = self.export_hold.follow(
-            self._beside_batteries(bounds), mode, load, failsafe_export_w(self.context.site), mono
-        )
+        failsafe = failsafe_export_w(self.context.site)
+        level_w = self.export_hold.follow(bounds, mode, load, failsafe, mono, yield_w=self.side.yield_w)
         return Hold(0.0 if open_switch else level_w, self.export_hold.disconnect)
 
     def _ready(self, mono: float) -> bool:
