@@ -21,7 +21,7 @@ from limit_engine.plausibility import Plausibility
 from limit_engine.ramp import Ramp
 from limit_engine.shares import reach_w, shares_w
 from limit_engine.terms import Bounds, Decision, Plan
-from limit_engine.view import load_of_a_phase, load_of_the_site, window
+from limit_engine.view import Window, load_of_a_phase, load_of_the_site, window
 
 __all__ = ["Bounds", "ControlLaw", "Decision", "Plan"]
 
@@ -82,6 +82,21 @@ class ControlLaw:
             ),
             None,
         )
+
+    @property
+    def sample(self) -> MeterSample | None:
+        """The newest meter sample of closed loop."""
+        return self._sample
+
+    def seen(self, mono: float) -> Window | None:
+        """The window of that sample, and what the inverters made in it; None without one."""
+        if self._sample is None:
+            return None
+        return window(self._sample, self.latency.window_s, self._answering(mono))
+
+    def timely(self, mono: float) -> bool:
+        """Whether the meter is young enough to raise by."""
+        return mono - self._meter_heard <= 2.0 * self.plan.meter_period_s + 0.1
 
     @property
     def load(self) -> LoadEstimate | None:

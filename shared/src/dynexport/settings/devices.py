@@ -153,6 +153,11 @@ class Battery(Other):
         default="none",
         description="`charge_rate`: we may tell it how much to charge or discharge; `none`: it does as it does.",
     )
+    charge_buffer_w: Watts = Field(
+        default=0.0,
+        description="Up to this export, watts, a preference does not limit while this battery may charge, so that it "
+        "sees something to charge from. The agreement and obligations are never touched.",
+    )
 
     @model_validator(mode="after")
     def _mapping_fits(self) -> Self:
