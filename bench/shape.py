@@ -22,6 +22,7 @@ def site(
     feeds: Sequence[str] = (),
     phase_limit_w: float | None = None,
     batteries: Sequence[dict[str, Any]] = (),
+    loads: Sequence[dict[str, Any]] = (),
     **simulator: Any,
 ) -> dict[str, Any]:
     """Ratings that sum to 10 kW, polls of 0.2 s, script-driven sun.
@@ -46,6 +47,7 @@ def site(
         "meter": meter,
         "inverters": inverters,
         "batteries": list(batteries),
+        "loads": list(loads),
         "sources": _sources(obligation_w),
         "control": {"enabled": True},
         "simulator": {"sun": "script", "load_w": 5000, **simulator},

@@ -9,7 +9,7 @@ import pytest
 from dynexport.messages import HardwareFallback, InverterState, Scope
 from dynexport.modbus.endpoint import Endpoint, Refused
 from dynexport.modbus.registers.inverter import RegisterInverter
-from dynexport.modbus.registers.model import Description
+from dynexport.modbus.registers.model import Description, Flag
 from dynexport.modbus.sunspec import BadValue
 
 UNIT = 7
@@ -188,3 +188,28 @@ def test_an_export_limit_in_watts_is_a_part_of_the_rating(
     assert by_export.read_control().effective_pct == 50.0
     server.put(UNIT, 301, 4000)
     assert by_export.read_control().effective_pct == 100.0, "more than it could ever export is no limit"
+
+
+def test_a_limit_of_another_kind_counts_as_zero(
+    server: Any, endpoint: Endpoint, acme: Description, device: RegisterInverter
+) -> None:
+    assert acme.limit is not None
+    foreign = Flag(address=300, on=(5,))
+    described = acme.model_copy(update={"limit": acme.limit.model_copy(update={"foreign": foreign})})
+    cautious = RegisterInverter(endpoint, UNIT, described, name="acme", rated_w=10_000, tested=False)
+    server.put(UNIT, 300, 5, 800)
+    assert cautious.read_control().effective_pct == 0.0
+    server.put(UNIT, 300, 0xAA)
+    assert cautious.read_control().effective_pct == 80.0
+
+
+def test_a_reading_that_the_device_does_not_stand_by_is_none(
+    server: Any, endpoint: Endpoint, acme: Description, device: RegisterInverter
+) -> None:
+    read = acme.read.model_copy(update={"valid": Flag(address=109, on=(1,))})
+    described = acme.model_copy(update={"read": read})
+    careful = RegisterInverter(endpoint, UNIT, described, name="acme", rated_w=10_000, tested=False)
+    assert careful.read().power_w == 2500.0
+    server.put(UNIT, 109, 0)
+    with pytest.raises(BadValue, match="do not count"):
+        careful.read()

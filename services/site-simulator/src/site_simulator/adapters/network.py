@@ -161,5 +161,5 @@ class Network(threading.Thread):
             return
         self._file.write(json.dumps(line) + "\n")
         self._lines += 1
-        if self._lines % FLUSH_EVERY == 0 or "write" in line:
+        if self._lines % FLUSH_EVERY == 0 or "site_w" not in line:
             self._file.flush()

@@ -116,8 +116,11 @@ class RegisterInverter:
         limit, reader = self._limit(), self._reader
         snapshot = reader.one(limit.value)
         enabled = limit.enabled is None or reader.flag(limit.enabled, reader.one(limit.enabled))
+        foreign = limit.foreign is not None and reader.flag(limit.foreign, reader.one(limit.foreign))
         connect = self._description.connect
         connected = None if connect is None else reader.flag(connect.state, reader.one(connect.state))
+        if foreign:
+            return ControlValues(connected, 0.0, True, None)
         if reader.raw(limit.value, snapshot) in limit.unlimited:
             return ControlValues(connected, FULL_PCT, enabled, None)
         value = reader.number(limit.value, snapshot)

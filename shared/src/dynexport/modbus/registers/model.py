@@ -131,6 +131,7 @@ class Read(Section):
     available_w: Quantity | None = Field(default=None, description="What an inverter could make now.")
     state: State | None = Field(default=None, description="What an inverter does.")
     connected: Flag | None = Field(default=None, description="Whether an inverter is connected to the grid.")
+    valid: Flag | None = Field(default=None, description="What must stand there for the reading to count.")
     asleep_without_power: bool = Field(
         default=False, description="An inverter without a power value sleeps: it makes 0 W."
     )
@@ -180,6 +181,11 @@ class LimitSection(Section):
         default=(), description="Raw numbers, unsigned, that mean: no limit."
     )
     enabled: Flag | None = Field(default=None, description="What must stand there for the limit to count.")
+    foreign: Flag | None = Field(
+        default=None,
+        description="Another kind of limit that may stand in the device and that nobody here can read: while it "
+        "does, it counts as 0 %, which is kept until `dynexport adopt`.",
+    )
     prepare: tuple[Write, ...] = Field(
         default=(), description="Before the first limit after each contact; always only what differs."
     )

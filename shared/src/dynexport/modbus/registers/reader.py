@@ -31,7 +31,9 @@ class Reader:
         endpoint.settle_s = max(endpoint.settle_s, description.line.after_connect_s)
 
     def poll(self) -> Snapshot:
-        """All blocks, one request each; raises BadValue for one that holds nothing but 0xFFFF."""
+        """All blocks, one request each; raises BadValue for one that holds nothing but 0xFFFF, and for a reading that
+        the device itself does not stand by.
+        """
         found: dict[tuple[Function, int], int] = {}
         for block in self.description.blocks:
             function = block.function or self.description.function
@@ -39,6 +41,9 @@ class Reader:
             if block.count > 1 and all(word == ALL_ONES for word in words):
                 raise BadValue(f"{self.where}: every register from {block.address} is 0xFFFF")
             found |= {(function, block.address + number): word for number, word in enumerate(words)}
+        valid = self.description.read.valid
+        if valid is not None and not self.flag(valid, found):
+            raise BadValue(f"{self.where}: it says that its values do not count now")
         return found
 
     def one(self, register: Register) -> Snapshot:
