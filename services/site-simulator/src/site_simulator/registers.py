@@ -125,10 +125,10 @@ class RegisterMap:
             for offset, word in enumerate(register.raw(None))
         }
 
-    def restart(self) -> None:
-        """Every writable value that is not kept goes back to what it was delivered with."""
+    def restart(self, *, kept_too: bool = False) -> None:
+        """Every writable value that is not kept goes back to what it was delivered with; or every one at all."""
         for register in self.registers.values():
-            if register.writable and not register.keeps:
+            if register.writable and (kept_too or not register.keeps):
                 self._set(register, register.default)
 
     def _set(self, register: Register, value: float | str | None) -> None:
@@ -142,9 +142,11 @@ def block(start: int, names: str, kind: str, scale: float = 1.0, **more: bool) -
     return [Register(start + size * index, kind, scale, **more) for index, _ in enumerate(names.split())]
 
 
-def reserved(start: int, stop: int) -> list[Register]:
-    """Registers that are there, say 0, and mean nothing."""
-    return [Register(address, "u16") for address in range(start, stop)]
+def filled(start: int, stop: int, registers: Sequence[Register], value: float | None = 0) -> list[Register]:
+    """A table without gaps from `start` up to `stop`: what is not listed is there, says `value`, means nothing."""
+    listed = {at for one in registers for at in range(one.address, one.address + one.size)}
+    spare = [Register(at, "u16", default=value) for at in range(start, stop) if at not in listed]
+    return [*registers, *spare]
 
 
 def _words(data: bytes) -> list[int]:

@@ -143,6 +143,12 @@ class Site(Section):
         return tuple(modbus_batteries(self.batteries, self.inverters))
 
     @property
+    def modbus_devices(self) -> tuple[ModbusInverter | ModbusBattery | ModbusMeter, ...]:
+        """Everything that answers by Modbus."""
+        meters = (self.meter,) if isinstance(self.meter, ModbusMeter) else ()
+        return (*self.modbus_inverters, *self.modbus_batteries, *meters)
+
+    @property
     def foreign_topics(self) -> tuple[str, ...]:
         """The topics of other publishers that meter-reader reads, each once."""
         named = [self.meter.topic] if isinstance(self.meter, MqttMeter) else []

@@ -94,6 +94,13 @@ class Network(threading.Thread):
         """Break connections with RST; in the world's thread."""
         self._resets |= {place for name, place in self._behind.items() if device in (None, name)}
 
+    def revert(self, device: str | None) -> None:
+        """Let a device, or all, forget what it was told; in the world's thread."""
+        now = self.world.advance()
+        for name, each in self.devices.items():
+            if device in (None, name):
+                each.revert(now)
+
     def power_cycle(self, device: str | None, dark_s: float | None) -> None:
         """Cut a device's power, or all devices'; in the world's thread. Raises ValueError for an unknown one."""
         if device is not None and device not in self.devices:
