@@ -18,6 +18,7 @@ from dynexport.testing.context import codes, fake_context
 from dynexport.testing.fakebus import FakeBus
 from dynexport.testing.plant import InverterModel, MeterModel, Plant
 from dynexport.testing.plant_battery import BatteryModel, Beside, LoadModel
+from dynexport.testing.plant_export import OwnLoop
 from limit_engine.app import Engine
 
 TICK_S = 0.2
@@ -37,7 +38,10 @@ class Truth:
 
 @dataclass
 class Home:
-    """One site under the engine; `run` lets time pass, `trace` is what was really so at every tick."""
+    """One site under the engine; `run` lets time pass, `trace` is what was really so at every tick.
+
+    `measures_use`: its meter measures what the house uses, with the loads and without the batteries.
+    """
 
     inverters: Sequence[InverterModel] = ()
     batteries: Sequence[BatteryModel] = ()
@@ -49,7 +53,9 @@ class Home:
     load: dict[str, Any] = field(default_factory=dict)
     seed: int = 1
     meter_alive: bool = True
+    measures_use: bool = False
     silent: set[str] = field(default_factory=set)
+    own_loops: Sequence[OwnLoop] = ()
     before_tick: Callable[[Home], None] | None = None
 
     plant: Plant = field(init=False)
@@ -74,6 +80,13 @@ class Home:
         self.engine = Engine(context, "e-own")
         self.engine.start()
         self.engine.connected(context.moment())
+        for loop in self.own_loops:
+            capability = m.InverterCapability(
+                issued_at=self.clock.now(),
+                max_w=self.inverters[loop.inverter].rated_w,
+                scope=m.Scope.EXPORT,
+            )
+            self.bus.deliver(topics.INVERTER_CAPABILITY, capability, f"i{loop.inverter}")
 
     def _site(self) -> Any:
         base = {"driver": "sunspec", "tcp": {"host": "127.0.0.1", "port": 1503}}
@@ -120,6 +133,8 @@ class Home:
             self.engine.step(self.bus.drain(), self.engine.context.moment())
             self._obey()
             self.clock.advance(TICK_S)
+            for loop in self.own_loops:
+                loop.follow(self.plant)
             self.plant.advance(self.plant.now + TICK_S)
             self._tick += 1
             self.trace.append(self.truth)
@@ -162,7 +177,7 @@ class Home:
             for source in self._stated:
                 self._say_limit(source)
         if self.meter_alive and tick % READ_EVERY["meter"] == 0:
-            self.bus.deliver(topics.METER_READING, meter_reading(plant.read_meter().power_w, now))
+            self.bus.deliver(topics.METER_READING, self._meter_reading())
         if tick % READ_EVERY["inverter"] == 1:
             for index, inverter in enumerate(plant.inverters):
                 if f"i{index}" not in self.silent:
@@ -171,6 +186,12 @@ class Home:
                     self.bus.deliver(topics.INVERTER_READING, reading, f"i{index}")
         if tick % READ_EVERY["beside"] == 2:
             self._read_beside()
+
+    def _meter_reading(self) -> m.MeterReading:
+        if not self.measures_use:
+            return meter_reading(self.plant.read_meter().power_w, self.clock.now())
+        used_w = self.plant.load_w + self.plant.beside.load_w
+        return meter_reading(used_w, self.clock.now(), location=m.Location.CONSUMPTION)
 
     def _read_beside(self) -> None:
         now = self.clock.now()
@@ -185,9 +206,13 @@ class Home:
 
     def _obey(self) -> None:
         moment = self.plant.now
+        own = {loop.inverter: loop for loop in self.own_loops}
         for index, inverter in enumerate(self.plant.inverters):
             for said in self._news(topics.SETPOINT, f"i{index}"):
-                inverter.command(moment, said.target_w, said.connect)
+                if index in own:
+                    own[index].export_limit_w, own[index].connected = said.export_limit_w, said.connect
+                else:
+                    inverter.command(moment, said.target_w, said.connect)
         for index, load in enumerate(self.plant.beside.loads):
             for said in self._news(topics.LOAD_SETPOINT, f"l{index}"):
                 load.limit_w = said.target_w if said.connect else 0.0

@@ -45,7 +45,7 @@ def plan(context: Context) -> Plan:
         headroom_pct=site.control.headroom_pct,
         meter_period_s=site.meter.poll_s,
         location=m.Location(site.meter.location),
-        has_battery=bool(batteries(site)),
+        has_battery=bool(batteries(site) or site.loads),
         feeds=site.feeds,
     )
 
@@ -210,9 +210,8 @@ class Engine:
     def _own_loops(self, bounds: Bounds, mode: m.Mode, mono: float, *, open_switch: bool) -> Hold:
         """What inverters with a loop of their own are told; 0 while the site is to be disconnected."""
         load = self.law.load if mode is m.Mode.NORMAL else None
-        level_w = self.export_hold.follow(
-            self._beside_batteries(bounds), mode, load, failsafe_export_w(self.context.site), mono
-        )
+        failsafe = failsafe_export_w(self.context.site)
+        level_w = self.export_hold.follow(bounds, mode, load, failsafe, mono, yield_w=self.side.yield_w)
         return Hold(0.0 if open_switch else level_w, self.export_hold.disconnect)
 
     def _ready(self, mono: float) -> bool:
@@ -229,8 +228,8 @@ class Engine:
                 self.watch.elsewhere(reading.location, self.law.plan.location)
                 return
             moment = _measured(received, reading.issued_at, reading.measured_at)
-            battery_w = self.others.battery_w(now.mono)
-            self.law.hear_meter(moment, received.mono, reading.power_w, battery_w, self._phases_of(reading))
+            absorbed_w = self.side.beside.absorbed_w(self.others.battery_w(now.mono), now.mono)
+            self.law.hear_meter(moment, received.mono, reading.power_w, absorbed_w, self._phases_of(reading))
 
     def _phases_of(self, reading: m.MeterReading) -> tuple[float, ...]:
         """Its power by phase where each is limited; empty when it does not say all three."""

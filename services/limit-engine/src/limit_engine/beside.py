@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from dynexport.settings.devices import Battery, Load
@@ -84,13 +84,15 @@ class Beside:
 
     loads: dict[str, LoadState]
     batteries: dict[str, BatteryState]
+    has_batteries: bool = False
 
     @classmethod
-    def of(cls, loads: Iterable[Load], batteries: Iterable[Battery]) -> Beside:
-        """From `site.yaml`: its loads, and those of its batteries that we may command."""
+    def of(cls, loads: Iterable[Load], batteries: Sequence[Battery], *, others: bool = False) -> Beside:
+        """From `site.yaml`: its loads, and those of its batteries that we may command; `others` make and store, too."""
         return cls(
             {load.id: LoadState(load, told_w=load.rated_w) for load in loads},
             {each.id: BatteryState(each) for each in batteries if each.control == "charge_rate"},
+            has_batteries=bool(batteries) or others,
         )
 
     @property
@@ -119,6 +121,18 @@ class Beside:
             if each.meters.fresh(mono)
         ]
         return sum(least for least, _ in spans), sum(most for _, most in spans)
+
+    def absorbed_w(self, battery_w: float | None, mono: float) -> float | None:
+        """What may answer a change of generation before the meter sees it: all batteries, less what the loads use.
+
+        `battery_w` is what all batteries of the site deliver; None where there is none, or one is not known.
+        """
+        if not self.loads:
+            return battery_w
+        known = all(load.meters.fresh(mono) for load in self.loads.values())
+        if not known or (battery_w is None and self.has_batteries):
+            return None
+        return (battery_w or 0.0) - sum(load.meters.power_w for load in self.loads.values())
 
     def late(self, end: float, mono: float) -> bool:
         """Whether one that answers has not been read since `end`: what it does then is a guess."""

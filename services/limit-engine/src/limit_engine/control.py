@@ -16,6 +16,7 @@ from limit_engine.inverters import Track
 from limit_engine.latency import MeterLatency
 from limit_engine.load import LoadEstimate, LoadFollower, LoadSample
 from limit_engine.meter import MeterSample, MeterStream
+from limit_engine.own_loops import OwnLoops
 from limit_engine.phases import PhaseLoads
 from limit_engine.plausibility import Plausibility
 from limit_engine.ramp import Ramp
@@ -45,6 +46,7 @@ class ControlLaw:
     _feeds: dict[str, str] = field(init=False)
     _rated_on_w: dict[str, float] = field(init=False)
     _load: LoadFollower = field(default_factory=LoadFollower)
+    _own_loops: OwnLoops = field(default_factory=OwnLoops)
     _sample: MeterSample | None = None
     _complete: bool = False
     _meter_heard: float = float("-inf")
@@ -167,6 +169,7 @@ class ControlLaw:
             target_w = min(target_w, reach_w(target_w, phases_w, self.tracks, taking, bounds.caps_w))
         total_w = self.ramp.follow(target_w, mono, may_rise=may_rise)
         shares = shares_w(total_w, phases_w, self.tracks, taking, bounds.caps_w, self._headroom(bounds))
+        shares = self._own_loops.make_room(shares, taking, total_w, mono)
         for name, track in self.tracks.items():
             shares[name] = track.ramp.follow(shares[name], mono, may_rise=may_rise)
             track.command(shares[name], mono)

@@ -35,14 +35,26 @@ class ExportHold:
     _fits_since: float | None = None
 
     def follow(
-        self, bounds: Bounds, mode: Mode, load: LoadEstimate | None, failsafe_w: float, mono: float
+        self,
+        bounds: Bounds,
+        mode: Mode,
+        load: LoadEstimate | None,
+        failsafe_w: float,
+        mono: float,
+        *,
+        yield_w: float = 0.0,
     ) -> float | None:
-        """What the site may export now, watts; None while nothing limits. `bounds` are the merged ones."""
+        """What the site may export now, watts; None while nothing limits. `bounds` are the merged ones.
+
+        `yield_w` of it is left to batteries that are to discharge.
+        """
         wanted_w = math.inf if bounds.export_limit_w is None else max(0.0, bounds.export_limit_w)
         if mode is Mode.FAILSAFE:
             wanted_w = min(wanted_w, failsafe_w)
         room_w = self._room_w(bounds, load)
         self._reach(room_w, mono)
+        if yield_w > 0.0 and not math.isinf(wanted_w):
+            wanted_w = self._steps(wanted_w - yield_w)
         if room_w is not None:
             wanted_w = min(wanted_w, self._steps(room_w))
         blind = mode is not Mode.NORMAL

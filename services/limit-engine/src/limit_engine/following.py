@@ -31,6 +31,8 @@ class Following:
 
         One that moves the right way is given more time, however slow it is.
         """
+        if self.left_alone(mono):
+            return False
         way_w = 0.0 if told_w is None else told_w - power_w
         near_w = max(LEAST_NEAR_W, NEAR * self.rated_w)
         moved_w = math.copysign(1.0, way_w) * (power_w - self._marked_w)

@@ -101,7 +101,9 @@ def _target(candidates: list[Candidate]) -> Bound | None:
     stated = [
         (candidate, value) for candidate in candidates if (value := candidate.storage_target_w) is not None
     ]
-    for candidate, value in sorted(stated, key=lambda pair: not pair[0].is_obligation):
+    for candidate, value in sorted(
+        stated, key=lambda pair: (not pair[0].is_obligation, pair[0].source, pair[1])
+    ):
         if not abs(value) < float("inf"):
             raise ValueError(f"{candidate.source}.storage_target_w: {value} is no power")
         return Bound(value, candidate.source)

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dynexport.sharing import Taker, share_out
 from limit_engine.inverters import Track
 
-OWN_LOOP_SPAN = 0.05  # of its rating, by which one with a loop of its own may be above its share
-
 
 def by_rating(tracks: Iterable[Track], caps_w: Mapping[str, float]) -> list[Taker]:
     """As if the sun gave each all that it can make; `caps_w` limits single inverters, watts by id."""
@@ -57,33 +55,8 @@ def shares_w(
     One that does not take part (it does not answer) is part of the load, and its share is never raised.
     """
     shares = share_out(total_w, by_use(taking, caps_w, headroom), phases_w)
-    over_w = {
-        track.id: track.power_w - shares[track.id] - OWN_LOOP_SPAN * track.rated_w
-        for track in taking
-        if track.by_export
-    }
-    if any(power_w > 0.0 for power_w in over_w.values()):
-        _make_room(shares, over_w, taking)
     if len(taking) < len(tracks):
         fair = share_out(total_w, by_rating(tracks.values(), caps_w), phases_w)
         for name in tracks.keys() - shares.keys():
             shares[name] = min(tracks[name].share_w, fair[name])
     return shares
-
-
-def _make_room(
-    shares: dict[str, float],
-    over_w: Mapping[str, float],
-    taking: Sequence[Track],
-) -> None:
-    """One with a loop of its own makes more than its share: the others together have that much less.
-
-    Its own loop keeps the site within the limit; should that fail, the others hold what they can. A small excess is
-    left to it, because it takes up all that they leave, and would drive them down step by step.
-    """
-    excess_w = sum(power_w for power_w in over_w.values() if power_w > 0.0)
-    others = [track for track in taking if not track.by_export]
-    held_w = sum(shares[track.id] for track in others)
-    left = max(0.0, held_w - excess_w) / held_w if held_w > 0.0 else 0.0
-    for track in others:
-        shares[track.id] *= left

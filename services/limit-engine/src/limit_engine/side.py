@@ -61,7 +61,8 @@ class Side:
     _orders: dict[str, BatteryOrder] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.beside = Beside.of(self.site.loads, self.site.batteries)
+        others = any(entry.kind == "battery" for entry in self.site.uncontrolled)
+        self.beside = Beside.of(self.site.loads, self.site.batteries, others=others)
         self.uses = ImportSide(self.beside)
         batteries = self.beside.batteries.values()
         self.storage = Storage(
@@ -158,14 +159,15 @@ class Side:
         answering = [track for track in law.tracks.values() if track.answers(mono)]
         given_w = sum(each.meters.power_w for each in able)
         orders = self._by_themselves(charge_w, stopped=False)
-        told_w, most_w = self.storage.decide(
+        to_the_house = (target_w or 0.0) > 0.0 and any(each.settings.exports == "never" for each in able)
+        told_w, _ = self.storage.decide(
             StorageBounds(
                 target_w,
-                bounds.export_limit_w,
+                0.0 if to_the_house else bounds.export_limit_w,
                 _generation_left_w(bounds, decision),
                 sum(_or(orders[each.settings.id].max_charge_w, each.max_charge_w) for each in able),
                 curtailment(answering).watts,
-                sum(track.power_w for track in answering),
+                0.0 if to_the_house else sum(track.power_w for track in answering),
             ),
             given_w,
             mono,

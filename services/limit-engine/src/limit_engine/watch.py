@@ -70,7 +70,7 @@ class Watch:
             self.context.event(Level.INFO, "load_free", f"{name} may use all that it can again", load=name)
         self._shed = set(orders.shed)
         for name in orders.given_up:
-            message = f"{name} does not do what it is told: it is left alone for 5 minutes"
+            message = f"{name} does not do what it is told (full, empty?): it is left alone for 5 minutes"
             self.context.event(Level.WARNING, "battery_astray", message, battery=name)
 
     def heard(self, name: str, heard: Heard) -> None:

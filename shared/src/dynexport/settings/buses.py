@@ -96,7 +96,8 @@ def _units(devices: list[Device], source: Source) -> Iterator[Problem]:
 
 
 def _described(source: Source) -> bool:
-    return value_at(source.data, ("meter", "driver")) == "registers"
+    driver: object = value_at(source.data, ("meter", "driver"))
+    return driver == "registers"
 
 
 def _agreement(devices: list[Device], source: Source) -> Iterator[Problem]:
