@@ -196,6 +196,15 @@ def test_a_bound_that_is_drawn_in_waits_for_nothing_and_one_let_out_for_a_second
     assert service.job.pen.due_s(Order(max_charge_w=2000.0), service.clock.mono()) == pytest.approx(1.0)
 
 
+def test_a_bound_that_creeps_is_written_once_a_second() -> None:
+    service = Service()
+    service.turn()
+    service.follow(1, max_charge_w=3000.0)
+    service.say(max_charge_w=2990.0)
+    assert not service.job.urgent
+    assert service.job.pen.due_s(Order(max_charge_w=2990.0), service.clock.mono()) == pytest.approx(1.0)
+
+
 def test_an_order_that_asks_nothing_more_takes_out_what_stands() -> None:
     service = Service()
     service.turn()
