@@ -96,8 +96,7 @@ def _units(devices: list[Device], source: Source) -> Iterator[Problem]:
 
 
 def _described(source: Source) -> bool:
-    driver: object = value_at(source.data, ("meter", "driver"))
-    return driver == "registers"
+    return bool(value_at(source.data, ("meter", "driver")) == "registers")
 
 
 def _agreement(devices: list[Device], source: Source) -> Iterator[Problem]:
