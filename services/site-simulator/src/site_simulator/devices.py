@@ -30,6 +30,11 @@ SCALES = {
 class Part(Protocol):
     """Something more in a device's image: a battery."""
 
+    @property
+    def power_w(self) -> float:
+        """What it adds to the device's AC side, watts + generation."""
+        ...
+
     def refresh(self) -> None:
         """Put the present into the image."""
         ...
@@ -173,9 +178,10 @@ class InverterDevice(Device):
             image.set(CONTROLS, "WMaxLim_Ena", 0)
             self._revert_at = None
         throttled = plant.limit_w is not None and plant.aim_w < min(plant.available_w, plant.model.rated_w)
-        image.set(self._model, "W", plant.power_w)
+        power_w = plant.power_w + sum(part.power_w for part in self.parts)
+        image.set(self._model, "W", power_w)
         image.set(self._model, "VAr", 0)
-        image.set(self._model, "A", plant.power_w / VOLTAGE_V)
+        image.set(self._model, "A", power_w / VOLTAGE_V)
         for phase in "ABC":
             image.set(self._model, f"PhVph{phase}", VOLTAGE_V)
         image.set(self._model, "Hz", HERTZ)
