@@ -85,7 +85,13 @@ class _Server(ThreadingHTTPServer):
         pass
 
 
-def self_signed(path: Path) -> ssl.SSLContext:
+@pytest.fixture
+def self_signed() -> Callable[[Path], ssl.SSLContext]:
+    """`self_signed(path)`: server-side TLS with a new certificate, kept in that file."""
+    return _self_signed
+
+
+def _self_signed(path: Path) -> ssl.SSLContext:
     key = new_key()
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a gateway")])
     now = datetime.now(UTC)

@@ -109,7 +109,9 @@ def test_the_battery_is_plus_for_discharge_and_carries_its_own_time_and_charge()
         ("SomethingNew", None),
     ],
 )
-def test_the_grid_status_says_islanded_until_the_site_is_on_the_grid_again(word: str, cut_off: bool | None) -> None:
+def test_the_grid_status_says_islanded_until_the_site_is_on_the_grid_again(
+    word: str, cut_off: bool | None
+) -> None:
     assert answers.islanded({"grid_status": word}) is cut_off
 
 
