@@ -11,6 +11,7 @@ from dynexport.settings.models import PowerwallMeter
 from meter_reader.device_clock import DeviceClock, http_date
 from meter_reader.mapping import Odd, Sample, decode
 from meter_reader.powerwall import answers, pauses
+from meter_reader.powerwall.grid import GridStatus
 from meter_reader.web import Http, NoAnswer, Reply, Trouble, WebReading
 
 LOGIN = "/api/login/Basic"
@@ -37,12 +38,14 @@ class Gateway:
         self._login_at = float("-inf")
         self._missing: dict[str, float] = {}
         self._charge: tuple[float, float] | None = None
+        self._grid = GridStatus()
 
     def read(self) -> WebReading:
         """One reading; raises Trouble. The site is asked first: what else is wrong costs no meter reading."""
         try:
             site = self._site()
             islanded, left_out = self._beside("islanded", lambda: self._ask(GRID, answers.islanded))
+            islanded = self._grid.said(islanded, known=not left_out, mono=self._clock.mono())
             battery, also = self._beside("battery", self._battery) if self._has_battery else (None, ())
         except Trouble:
             self.close()  # for minutes, or because of its certificate: the pin is read anew at the next one
