@@ -13,7 +13,7 @@ from dynexport.modbus.endpoint import Endpoint, TcpAddress
 
 
 class OddServer:
-    """Registers by unit and address, holding ones and input ones, in memory; `mood` is how the next answers are given."""
+    """Holding and input registers by unit and address; `mood` is how the next answers are given."""
 
     def __init__(self) -> None:
         self.registers: dict[tuple[int, int], int] = {}

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from dynexport import messages as m
 from dynexport import topics
-from dynexport.failsafe import failsafe_disconnects, failsafe_share_w
+from dynexport.failsafe import failsafe_disconnects, failsafe_export_w, failsafe_share_w
 from dynexport.modbus.address import Address, address_of
-from dynexport.modbus.drivers import persists
+from dynexport.modbus.drivers import persists, scope
 from dynexport.modbus.endpoint import Endpoint, ModbusError
 from dynexport.modbus.meter_job import MeterJob
+from dynexport.modbus.proxy.sharing import Sharing
 from dynexport.modbus.sunspec_meter import MeterValues
 from dynexport.modbus.worker import EndpointWorker, Job
 from dynexport.ports import RawReceived, Received
@@ -46,6 +47,7 @@ class Writer:
         self.jobs = {inverter.id: self._job(inverter) for inverter in context.site.modbus_inverters}
         self._meter: deque[tuple[MeterValues, datetime] | ModbusError] = deque(maxlen=100)
         self.workers = self._make_workers()
+        self.sharing = Sharing(context, context.site.modbus_devices, self.workers)
         self._heartbeat = int(os.environ.get(HEARTBEAT, "-1"))
         if self._heartbeat >= 0:
             os.set_blocking(self._heartbeat, False)
@@ -56,6 +58,7 @@ class Writer:
         self.context.bus.subscribe(topics.REQUEST)
         for worker in self.workers:
             worker.start()
+        self.sharing.start()
 
     def connected(self, now: Moment) -> None:
         """Say everything afresh."""
@@ -72,6 +75,7 @@ class Writer:
             elif received.topic is topics.REQUEST and received.ids == ADOPT:
                 self._adopt(received)
         self._watch_threads(now.mono)
+        self.sharing.tell()
         while self._meter:
             found = self._meter.popleft()
             if isinstance(found, ModbusError):
@@ -87,6 +91,7 @@ class Writer:
 
     def stop(self, now: Moment) -> None:
         """Leave in each inverter what `control.on_stop` says, then end the threads."""
+        self.sharing.stop()
         for job in self.jobs.values():
             job.begin_stop()
         for worker in self.workers:
@@ -103,20 +108,23 @@ class Writer:
             worker.stop(1.0)
 
     def health(self) -> HealthPart:
-        """Errors of devices so far."""
-        return HealthPart(device_errors=self.voice.errors)
+        """Errors of devices so far, and what others have had of shared endpoints."""
+        return HealthPart(device_errors=self.voice.errors, learned=self.sharing.health())
 
     def _job(self, inverter: ModbusInverter) -> InverterJob:
         site = self.context.site
         rules = Rules(
-            failsafe_share_w(site, inverter.id),
+            failsafe_export_w(site)
+            if scope(inverter) is m.Scope.EXPORT
+            else failsafe_share_w(site, inverter.id),
             site.control.enabled,
             len(site.inverters),
             site.control.on_stop,
             failsafe_disconnects(site),
         )
         store = Store(Path(site.site.state_dir), inverter.id) if persists(inverter) else None
-        return InverterJob(inverter, rules, self.context.clock, self.context.bus.wake, found=Handover(store))
+        found = Handover(store, lambda: self.context.clock.now().date().isoformat())
+        return InverterJob(inverter, rules, self.context.clock, self.context.bus.wake, found=found)
 
     def _make_workers(self) -> list[EndpointWorker]:
         site, clock, wake = self.context.site, self.context.clock, self.context.bus.wake

@@ -10,6 +10,7 @@ import typer
 from dynexport import __version__
 from dynexport.cli import access, conform, owner, running, scanning
 from dynexport.cli.cert import cert
+from dynexport.cli.devices import devices
 from dynexport.cli.doctor.verb import doctor
 from dynexport.cli.setup.verb import setup
 
@@ -36,6 +37,7 @@ OWN = (
     owner.check,
     owner.enable,
     scanning.scan,
+    devices,
     doctor,
     conform.conform,
 )

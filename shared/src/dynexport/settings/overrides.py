@@ -16,6 +16,7 @@ PREFIX = "DYNEXPORT__"
 STATE_DIR = ("site", "state_dir")
 CSIP_FILES = ("cert", "key", "ca")
 SECRETS = ("mqtt", "meter")  # each with a `password` and a `password_file`
+YAML = (".yaml", ".yml")
 
 
 def apply_environment(source: Source, env: Mapping[str, str]) -> list[Problem]:
@@ -104,7 +105,13 @@ def _read_secret(source: Source, section: str) -> list[Problem]:
 
 
 def place_files(source: Source) -> None:
-    """Make `site.state_dir`, the files of `csip` and the simulated utility's folder paths from where `site.yaml` is."""
+    """Make `site.state_dir`, the files of `csip`, device descriptions and the simulated utility's folder paths from
+    where `site.yaml` is.
+    """
+    entries = source.data.get("inverters")
+    for entry in [*(entries if isinstance(entries, list) else []), source.data.get("meter")]:
+        if isinstance(entry, dict) and str(entry.get("device", "")).endswith(YAML):
+            entry["device"] = str(Path(source.file).parent / entry["device"])
     csip = source.data.get("csip")
     if isinstance(csip, dict):
         for key in CSIP_FILES:

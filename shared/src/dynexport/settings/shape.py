@@ -53,26 +53,30 @@ def models_in(annotation: Any) -> list[type[BaseModel]]:
     return found
 
 
-def allowed_types(location: Location, data: Any = None) -> list[Any]:
-    """The types that fit a place; `data` (the whole site) narrows them by the `driver` it names."""
-    kinds: list[Any] = [Site]
+def allowed_types(location: Location, data: Any = None, root: type[BaseModel] = Site) -> list[Any]:
+    """The types that fit a place of a file whose whole is a `root`; `data` (that whole) narrows them by the `driver`
+    that it names.
+    """
+    kinds: list[Any] = [root]
     for number, part in enumerate(location):
         kinds = [inner for kind in kinds for inner in _inside(kind, part)]
         kinds = _fitting(kinds, value_at(data, location[: number + 1]))
     return kinds
 
 
-def keys(location: Location, data: Any = None) -> list[str]:
+def keys(location: Location, data: Any = None, root: type[BaseModel] = Site) -> list[str]:
     """The settings allowed below a place, sorted."""
-    fields = {name for kind in allowed_types(location, data) if _is_model(kind) for name in kind.model_fields}
+    fields = {
+        name for kind in allowed_types(location, data, root) if _is_model(kind) for name in kind.model_fields
+    }
     return sorted(fields)
 
 
-def section_of(key: str) -> str | None:
-    """The section of `site.yaml` in which alone a setting of this name stands."""
+def section_of(key: str, root: type[BaseModel] = Site) -> str | None:
+    """The section of a file in which alone a setting of this name stands."""
     sections = [
         name
-        for name, field in Site.model_fields.items()
+        for name, field in root.model_fields.items()
         if any(key in model.model_fields for model in models_in(field.annotation))
     ]
     return sections[0] if len(sections) == 1 else None
@@ -83,9 +87,9 @@ def is_text(location: Location) -> bool:
     return any(kind in (str, SecretStr) for kind in allowed_types(location))
 
 
-def is_secret(location: Location) -> bool:
+def is_secret(location: Location, root: type[BaseModel] = Site) -> bool:
     """Whether the value at a place must not be shown."""
-    return SecretStr in allowed_types(location)
+    return SecretStr in allowed_types(location, root=root)
 
 
 def _is_model(kind: Any) -> bool:

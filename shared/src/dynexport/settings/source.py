@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from dynexport.settings.models import Site
 from dynexport.settings.problems import ConfigError, Problem
 from dynexport.settings.shape import Location, dotted
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from ruamel.yaml.error import MarkedYAMLError
     from ruamel.yaml.nodes import MappingNode, Node
 
@@ -19,12 +21,13 @@ MERGE = "tag:yaml.org,2002:merge"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file, read. `variables` names the environment variable that overrode a setting."""
+    """One file, read: the whole of a `root`. `variables` names the environment variable that overrode a setting."""
 
     file: str
     data: dict[str, Any]
     lines: dict[Location, int] = field(default_factory=dict)
     variables: dict[Location, str] = field(default_factory=dict)
+    root: type[BaseModel] = Site
 
     def problem(
         self,
@@ -44,17 +47,17 @@ class Source:
         return Problem(self.file, line, dotted(location), message, value, hint, level)
 
 
-def read(path: Path) -> Source:
+def read(path: Path, root: type[BaseModel] = Site, *, start: str = START) -> Source:
     """Read a file; raises ConfigError for one that is missing, empty or not YAML."""
-    node = _compose(str(path), _text(path))
+    node = _compose(str(path), _text(path, start))
     reader = _Reader(str(path))
     data = reader.value(node, ()) if node is not None else None
     if reader.problems:
         raise ConfigError(reader.problems)
     if not isinstance(data, dict):
         what = "is empty" if data is None else "must be settings, one `key: value` a line"
-        raise ConfigError([Problem(str(path), None, "", what, hint=START)])
-    return Source(str(path), data, reader.lines)
+        raise ConfigError([Problem(str(path), None, "", what, hint=start)])
+    return Source(str(path), data, reader.lines, root=root)
 
 
 def scalar(text: str) -> Any:
@@ -68,11 +71,11 @@ def scalar(text: str) -> Any:
         return text
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, start: str) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        hint = f"name it with --config or DYNEXPORT_CONFIG, or {START}"
+        hint = f"name it with --config or DYNEXPORT_CONFIG, or {start}" if start is START else start
         raise ConfigError([Problem(str(path), None, "", "there is no such file", hint=hint)]) from None
     except UnicodeDecodeError:
         raise ConfigError([Problem(str(path), None, "", "is not text in UTF-8")]) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any
 
 from pydantic import ValidationError
@@ -44,9 +45,9 @@ BOUNDS = {
 
 def from_pydantic(error: ValidationError, source: Source) -> list[Problem]:
     """Each of pydantic's errors in plain words; one mistake is told once."""
-    details = [(real(location), detail) for location, detail in _details(error, source)]
+    details = [(real(location, source), detail) for location, detail in _details(error, source)]
     meant = {
-        (*place[:-1], near(str(place[-1]), keys(place[:-1], source.data)))
+        (*place[:-1], near(str(place[-1]), keys(place[:-1], source.data, source.root)))
         for place, detail in details
         if detail["type"] == "extra_forbidden"
     }
@@ -66,12 +67,12 @@ def _details(error: ValidationError, source: Source, above: Location = ()) -> It
         if not (detail["type"] == "too_short" and detail["input"]):
             yield place, detail
         if detail["type"] == "union_tag_invalid":
-            yield from _behind_driver(real(place), source)
+            yield from _behind_driver(real(place, source), source)
 
 
 def _behind_driver(place: Location, source: Source) -> Iterator[tuple[Location, Any]]:
     section = value_at(source.data, place)
-    for model in allowed_types(place):
+    for model in allowed_types(place, root=source.root):
         if meant := near(str(section["driver"]), drivers(model)):
             try:
                 model.model_validate({**section, "driver": meant})
@@ -79,14 +80,15 @@ def _behind_driver(place: Location, source: Source) -> Iterator[tuple[Location, 
                 yield from _details(error, source, (*place, meant))
 
 
-def real(location: Location) -> Location:
+def real(location: Location, source: Source) -> Location:
     """A pydantic location without the names of union members and `[key]`, which stand in no file."""
     kept: Location = ()
     union = False
     for part in location:
         if part != "[key]" and not union:
             kept = (*kept, part)
-            union = len(allowed_types(kept)) > 1 and all(drivers(kind) for kind in allowed_types(kept))
+            kinds = allowed_types(kept, root=source.root)
+            union = len(kinds) > 1 and all(drivers(kind) for kind in kinds)
         else:
             union = False
     return kept
@@ -97,7 +99,7 @@ def _problem(place: Location, detail: Any, source: Source) -> Problem:
     context = detail.get("ctx", {})
     value = None
     if not isinstance(seen, dict | list):
-        value = "a secret" if is_secret(place) else shown(seen)
+        value = "a secret" if is_secret(place, source.root) else shown(seen)
     match kind:
         case "missing":
             return source.problem(place, "is missing", hint=EXAMPLES.get(str(place[-1])))
@@ -105,7 +107,7 @@ def _problem(place: Location, detail: Any, source: Source) -> Problem:
             return source.problem(place, "no such setting", hint=_meant(place, source))
         case "union_tag_not_found" | "union_tag_invalid":
             return _driver((*place, "driver"), source)
-        case "literal_error":
+        case "literal_error" | "enum":
             return _word(place, value, source)
         case "value_error":
             return source.problem(place, str(context["error"]), value=value)
@@ -143,16 +145,16 @@ def _plain(kind: str, context: dict[str, Any], otherwise: str) -> str:
 
 
 def _meant(place: Location, source: Source) -> str | None:
-    word, allowed = str(place[-1]), keys(place[:-1], source.data)
+    word, allowed = str(place[-1]), keys(place[:-1], source.data, source.root)
     if meant := near(word, allowed):
         return f"did you mean {meant}?"
-    if section := section_of(word):
+    if section := section_of(word, source.root):
         return f"it belongs under `{section}`"
     return f"allowed here: {', '.join(allowed)}" if allowed else None
 
 
 def _driver(place: Location, source: Source) -> Problem:
-    allowed = [word for kind in allowed_types(place[:-1]) for word in drivers(kind)]
+    allowed = [word for kind in allowed_types(place[:-1], root=source.root) for word in drivers(kind)]
     message, seen = f"must be one of {', '.join(allowed)}", value_at(source.data, place)
     if seen is None:
         return source.problem(place, f"is missing: {message}", hint=f"for example `driver: {allowed[0]}`")
@@ -160,10 +162,17 @@ def _driver(place: Location, source: Source) -> Problem:
 
 
 def _word(place: Location, value: str | None, source: Source) -> Problem:
-    words = [word for kind in allowed_types(place, source.data) for word in getattr(kind, "__args__", ())]
+    words = [word for kind in allowed_types(place, source.data, source.root) for word in _choices(kind)]
     allowed = [word if isinstance(word, str) else shown(word) for word in words]
     message = f"must be one of {', '.join(allowed)}" if len(allowed) > 1 else f"must be {allowed[0]}"
     return source.problem(place, message, value=value, hint=_nearest(value_at(source.data, place), allowed))
+
+
+def _choices(kind: Any) -> list[Any]:
+    """The words of a Literal or an enumeration."""
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return [member.value for member in kind]
+    return list(getattr(kind, "__args__", ()))
 
 
 def _nearest(seen: Any, allowed: list[str]) -> str | None:
