@@ -107,7 +107,7 @@ class ControlLaw:
         """
         entered = bool(islanded) and not self.islanded
         self._meter_heard, self._site_w, self.islanded = mono, power_w, islanded
-        if islanded and self.load is not None:
+        if islanded and self.load is not None and self.plan.location is Location.FEED_IN:
             self._rest(mono, entered=entered, heard_phases=bool(phases_w))
             return
         if self.plan.location is Location.FEED_IN:
