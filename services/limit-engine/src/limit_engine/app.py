@@ -19,6 +19,8 @@ from limit_engine.merge import Envelope, merge
 from limit_engine.site import Others, batteries, phase_bounds, unseen_w
 from limit_engine.speaker import Speaker
 from limit_engine.standby import Standby
+from limit_engine.step import Stepper
+from limit_engine.stepping import answer
 from limit_engine.watch import Watch
 
 TICK_S = 0.2
@@ -60,6 +62,7 @@ class Engine:
         self.sources = {
             name: sources.SourceState(name, source, started) for name, source in context.site.sources.items()
         }
+        self.stepper = Stepper()
         self.running = False
         self._handlers: dict[Topic, Callable[[Received, Moment], None]] = {
             topics.METER_READING: self._meter,
@@ -96,6 +99,7 @@ class Engine:
         envelope = self._envelope(now.mono)
         bounds = self._bounds(envelope, now.mono)
         decision = self.law.decide(bounds, now.mono, ready=self._ready(now.mono), open_switch=envelope.open)
+        decision = self.stepper.apply(decision, self.law.tracks, now.mono)
         self.watch.look(self.law, decision, bounds, self.sources, now.mono)
         self.speaker.say(self.law, decision, bounds, envelope, self.sources, self._waiting_for(now.mono), now)
         left_s = self.law.meter_deadline - now.mono
@@ -236,6 +240,8 @@ class Engine:
         request = received.message
         if received.ids == ("limit-engine", "pause") and isinstance(request, m.Request):
             self._pause(request, now.mono)
+        elif received.ids == ("limit-engine", "step") and isinstance(request, m.Request):
+            answer(self.context, self.stepper, request, self.law.tracks, self.capabilities, now.mono)
 
     def _pause(self, request: m.Request, mono: float) -> None:
         state = self.sources.get(request.source or "")

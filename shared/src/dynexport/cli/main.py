@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 import typer
 
 from dynexport import __version__
-from dynexport.cli import access, conform, owner, running, scanning
+from dynexport.cli import access, conform, dump, owner, running, scanning
 from dynexport.cli.cert import cert
 from dynexport.cli.doctor.verb import doctor
 from dynexport.cli.setup.verb import setup
@@ -36,6 +36,7 @@ OWN = (
     owner.check,
     owner.enable,
     scanning.scan,
+    dump.dump,
     doctor,
     conform.conform,
 )

@@ -52,7 +52,7 @@ def scan(
 ) -> None:
     """Find SunSpec inverters and meters on the network or a serial bus; leaves alone what a service owns."""
     if serial is not None:
-        places: list[Sequence[Address]] = [[_serial(serial, baudrate, parity, stopbits)]]
+        places: list[Sequence[Address]] = [[serial_address(serial, baudrate, parity, stopbits)]]
     else:
         places = list(at_hosts(_targets(hosts or []), list(dict.fromkeys([USUAL_PORT, *(port or [])]))))
     taken = owned(config)
@@ -60,7 +60,7 @@ def scan(
     for address, name in left_alone.items():
         typer.echo(f"{address} is left alone: {name} {taken.verb} it")
     if serial is not None and not left_alone:
-        _must_open(places[0][0])
+        must_open(places[0][0])
     count = sum(len(place) for place in places) - len(left_alone)
     typer.echo(f"looking at {count} endpoint{'' if count == 1 else 's'}")
     units = ALL_UNITS if all_units else USUAL_UNITS
@@ -80,7 +80,7 @@ def scan(
         raise typer.Exit(1)
 
 
-def _serial(port: str, baudrate: int, parity: str, stopbits: int) -> SerialAddress:
+def serial_address(port: str, baudrate: int, parity: str, stopbits: int) -> SerialAddress:
     """The bus meant; raises typer.BadParameter."""
     try:
         line = Serial.model_validate(
@@ -92,7 +92,7 @@ def _serial(port: str, baudrate: int, parity: str, stopbits: int) -> SerialAddre
     return SerialAddress(line.port, line.baudrate, line.parity, line.stopbits)
 
 
-def _must_open(address: Address) -> None:
+def must_open(address: Address) -> None:
     """A port that is not there, not ours to open or in use ends the scan."""
     try:
         open_wire(address, ANSWERS_WITHIN_S).close()
