@@ -11,6 +11,7 @@ from dynexport.cli.doctor.finding import Verdict
 from dynexport.cli.doctor.step_judge import judge, settled
 from dynexport.cli.doctor.step_seen import Samples, Shift, seen
 from dynexport.cli.main import application
+from dynexport.clock import SystemClock
 from dynexport.settings.models import Site
 from dynexport.testing.builders import SITE, site
 
@@ -158,6 +159,22 @@ def test_a_load_that_changes_meanwhile_is_noticed(load_at: float, load_w: float)
     assert shown.drifted
 
 
+def test_a_step_that_was_cut_short_is_seen_against_the_time_before_it() -> None:
+    shown = seen(Samples(course(-500.0), course(0.0)), 0.0, 9.0, None)
+    assert shown == Shift(-500.0, 0.0, 0.0, False)
+    assert seen(Samples(course(-500.0), course(0.0)), 0.0, 3.5, None) is None
+
+
+def test_a_meter_that_hunts_with_the_inverter_is_no_noise() -> None:
+    made = [(moment, power_w + 300.0 * (round(2 * moment) % 3)) for moment, power_w in course(-500.0)]
+    shown = seen(
+        Samples(made, [(moment, 900.0 - 10.0 * power_w) for moment, power_w in made]), 0.0, 15.0, 27.0
+    )
+    assert shown is not None
+    assert shown.ratio == pytest.approx(10.0)
+    assert shown.noise_w == pytest.approx(0.0)
+
+
 def test_a_meter_that_rests_is_calm_and_too_few_readings_are_no_step() -> None:
     shown = seen(Samples(course(-500.0), course(0.0)), 0.0, 15.0, 27.0)
     assert shown is not None
@@ -175,6 +192,7 @@ def test_an_unknown_inverter_is_refused_with_those_that_there_are(tmp_path: Any)
     assert "there are: roof" in done.output
 
 
+CLOCK, SETTLES_S = SystemClock(), 20.0
 CONTROL = ("site_simulator", "meter_reader", "inverter_writer", "limit_engine")
 
 
@@ -182,11 +200,9 @@ def stepped(stack: Any, *faults: tuple[str, ...]) -> Any:
     """The command on a site that runs with its faults."""
     stack.start(*CONTROL)
     stack.wait_for("setpoint/roof")
+    CLOCK.sleep(SETTLES_S)
     for fault in faults:
         assert stack.run("fault", *fault).returncode == 0
-    end = 30
-    while b'"mode":"normal"' not in stack.wait_for("active") and end:
-        end -= 1
     return stack.run("doctor", "--step", "roof")
 
 

@@ -12,7 +12,7 @@ from dynexport.bus import MqttBus
 from dynexport.cli.connect import CLOCK, connected
 from dynexport.cli.doctor.finding import Finding, doubt, wrong
 from dynexport.cli.doctor.step_judge import judge, settled
-from dynexport.cli.doctor.step_seen import AFTER_S, BEFORE_S, STEP_S, Samples, Shift, seen
+from dynexport.cli.doctor.step_seen import AFTER_S, BEFORE_S, STEP_S, Samples, Shift, calm, seen
 from dynexport.ports import Received
 from dynexport.settings.models import Inverter, Site
 
@@ -20,8 +20,9 @@ ENGINE = "limit-engine"
 STEP = 0.05
 MOST_STEPS = 3
 ANSWERS_WITHIN_S = 3.0
+CALM_WITHIN_S = 30.0
 POLL_S = 0.1
-HEARD = (topics.METER_READING, topics.INVERTER_READING, topics.EVENT)
+HEARD = (topics.METER_READING, topics.INVERTER_READING, topics.ACTIVE, topics.EVENT)
 NOTICED = ("meter_implausible", "mode_open_loop", "mode_failsafe")
 
 
@@ -34,6 +35,7 @@ class Watched:
     meter: list[tuple[float, float]] = field(default_factory=list)
     phases: tuple[list[tuple[float, float]], ...] = ([], [], [])
     events: list[tuple[float, m.Event]] = field(default_factory=list)
+    reason: str = ""
 
     def take(self, received: Received) -> None:
         """Take in one message."""
@@ -46,6 +48,8 @@ class Watched:
                 for phase, power_w in zip(self.phases, powers, strict=True):
                     if power_w is not None:
                         phase.append((received.mono, power_w))
+            case m.Active() as active:
+                self.reason = active.reason
             case m.Event() as event if received.id == ENGINE:
                 self.events.append((received.mono, event))
 
@@ -87,7 +91,7 @@ def _steps(bus: MqttBus, site: Site, inverter: Inverter, step_w: float) -> list[
     for number in range(1, MOST_STEPS + 1):
         typer.echo(f"step {number}", err=True)
         try:
-            shift = _step(bus, watched)
+            shift = _step(bus, watched, inverter.rated_w)
         except NoStep as error:
             ended.append(error.finding)
             break
@@ -101,9 +105,9 @@ def _steps(bus: MqttBus, site: Site, inverter: Inverter, step_w: float) -> list[
     return [*judge(site, inverter, shifts, step_w, meter_most_w), *_noticed(watched), *ended]
 
 
-def _step(bus: MqttBus, watched: Watched) -> Shift | None:
+def _step(bus: MqttBus, watched: Watched, rated_w: float) -> Shift | None:
     """One step from the first look to the last; raises NoStep."""
-    _listen(bus, watched, BEFORE_S)
+    _await_calm(bus, watched, rated_w)
     asked = CLOCK.mono()
     bus.publish(
         topics.REQUEST, m.Request(issued_at=CLOCK.now(), id=watched.name, for_s=STEP_S), ENGINE, "step"
@@ -115,9 +119,28 @@ def _step(bus: MqttBus, watched: Watched) -> Shift | None:
         _listen(bus, watched, POLL_S)
     began, event = answer
     if event.code != "step_begun":
-        raise NoStep(doubt("step", event.message, "ask again when that is over: `dynexport watch` shows it"))
-    _listen(bus, watched, STEP_S + AFTER_S)
-    return seen(watched.samples, began, STEP_S, CLOCK.mono())
+        why = f" ({watched.reason})" if watched.reason else ""
+        raise NoStep(doubt("step", f"{event.message}{why}", "ask again when that is over"))
+    over, end = began + STEP_S, began + STEP_S + AFTER_S
+    while (mono := CLOCK.mono()) < end:
+        if left := _left_normal(watched, began):  # what the engine does then hides the rest of the step
+            return seen(watched.samples, began, min(over, left), None)
+        _listen(bus, watched, min(POLL_S, end - mono))
+    return seen(watched.samples, began, over, end)
+
+
+def _await_calm(bus: MqttBus, watched: Watched, rated_w: float) -> None:
+    """Look until the inverter stands still, but not for ever: a loop that hunts is stepped too."""
+    end = CLOCK.mono() + CALM_WITHIN_S
+    _listen(bus, watched, BEFORE_S)
+    while CLOCK.mono() < end and not calm(watched.samples, CLOCK.mono(), rated_w):
+        _listen(bus, watched, POLL_S)
+
+
+def _left_normal(watched: Watched, began: float) -> float | None:
+    """When control left its normal mode since."""
+    gone = [mono for mono, event in watched.events if mono > began and event.code in NOTICED]
+    return min(gone, default=None)
 
 
 def _answer(watched: Watched, asked: float) -> tuple[float, m.Event] | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 STEP_S, BEFORE_S, AFTER_S, LOOK_S = 15.0, 6.0, 12.0, 5.0
+SETTLES_S, STILL = 3.0, 0.02
 DRIFT = 0.4
 FEWEST = 3
 
@@ -58,13 +59,19 @@ class Levels:
         return abs(self.after - self.before) > DRIFT * abs(self.change_w)
 
 
-def seen(samples: Samples, began: float, step_s: float, end: float) -> Shift | None:
-    """A step that began at `began`, was watched until `end`; None where too few readings came."""
-    made, meter = _levels(samples.made, began, step_s, end), _levels(samples.meter, began, step_s, end)
+def seen(samples: Samples, began: float, over: float, end: float | None) -> Shift | None:
+    """A step from `began` to `over`, watched until `end`; without an end nothing after it counts.
+
+    None where too few readings came.
+    """
+    windows = [(began - LOOK_S, began), (max(began + SETTLES_S, over - LOOK_S), over)]
+    if end is not None:
+        windows.append((end - LOOK_S, end))
+    made, meter = _levels(samples.made, windows), _levels(samples.meter, windows)
     if made is None or meter is None:
         return None
-    phases = [_levels(phase, began, step_s, end) for phase in samples.phases]
-    noise_w = max(_spread(_within(samples.meter, *window)) for window in _windows(began, step_s, end))
+    phases = [_levels(phase, windows) for phase in samples.phases]
+    noise_w = _noise_w(samples, windows, meter.change_w / made.change_w if made.change_w else 0.0)
     return Shift(
         made.change_w,
         meter.change_w,
@@ -74,23 +81,40 @@ def seen(samples: Samples, began: float, step_s: float, end: float) -> Shift | N
     )
 
 
-def _windows(began: float, step_s: float, end: float) -> tuple[tuple[float, float], ...]:
-    """Where all stands still: up to the step, its last seconds, the last seconds of all."""
-    return ((began - LOOK_S, began), (began + step_s - LOOK_S, began + step_s), (end - LOOK_S, end))
+def calm(samples: Samples, mono: float, rated_w: float) -> bool:
+    """Whether the inverter has stood still lately."""
+    recent = _within(samples.made, mono - BEFORE_S, mono)
+    return len(recent) >= FEWEST and max(recent) - min(recent) < STILL * rated_w
 
 
-def _levels(points: Sequence[tuple[float, float]], began: float, step_s: float, end: float) -> Levels | None:
-    stretches = [_within(points, *window) for window in _windows(began, step_s, end)]
+def _levels(points: Sequence[tuple[float, float]], windows: Sequence[tuple[float, float]]) -> Levels | None:
+    stretches = [_within(points, *window) for window in windows]
     if any(len(stretch) < FEWEST for stretch in stretches):
         return None
-    return Levels(*(median(stretch) for stretch in stretches))
+    before, within, *after = (median(stretch) for stretch in stretches)
+    return Levels(before, within, after[0] if after else before)
+
+
+def _noise_w(samples: Samples, windows: Sequence[tuple[float, float]], slope: float) -> float:
+    """The meter's own unrest: what is left of it when its answer to the inverter, that of the step, is taken out."""
+    spreads = []
+    for window in windows:
+        rests = [
+            value - slope * _made_at(samples, moment) for moment, value in _points(samples.meter, *window)
+        ]
+        middle = median(rests)  # a single spike of a load does not count
+        spreads.append(median(abs(rest - middle) for rest in rests))
+    return max(spreads)
+
+
+def _made_at(samples: Samples, moment: float) -> float:
+    earlier = [power_w for at, power_w in samples.made if at <= moment]
+    return earlier[-1] if earlier else samples.made[0][1]
+
+
+def _points(points: Sequence[tuple[float, float]], start: float, end: float) -> list[tuple[float, float]]:
+    return [(moment, value) for moment, value in points if start <= moment <= end]
 
 
 def _within(points: Sequence[tuple[float, float]], start: float, end: float) -> list[float]:
-    return [value for moment, value in points if start <= moment <= end]
-
-
-def _spread(values: Sequence[float]) -> float:
-    """The median distance from the median: a single spike of a load does not count."""
-    middle = median(values)
-    return median(abs(value - middle) for value in values)
+    return [value for _, value in _points(points, start, end)]
