@@ -54,6 +54,7 @@ class Roof:
         return InverterIdentity(
             "M", "X", self.serial, 4, self.control_model, self.max_w, 10_000.0, None, None, 0.01,
             self.chooses_revert, self.can_disconnect,
+            why_not=None if self.control_model else "it has no control model",
         )  # fmt: skip
 
     def read(self) -> InverterValues:

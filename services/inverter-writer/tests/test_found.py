@@ -73,7 +73,9 @@ def test_without_an_adopt_no_meeting_ever_lets_more_be_written(
 ) -> None:
     record = meet(None, DEVICE, installers_pct, STEP)
     for percent in [min(record.most_pct, 15.0), *ours]:
-        record = wrote(about_to_write(record, min(percent, record.most_pct)), min(percent, record.most_pct))
+        record = wrote(
+            about_to_write(record, min(percent, record.most_pct), ""), min(percent, record.most_pct)
+        )
     for percent in met:
         before = record.most_pct
         record = meet(record, DEVICE, percent, STEP)
@@ -87,7 +89,9 @@ def test_only_an_adopted_limit_may_be_loosened() -> None:
 
 
 def test_values_that_may_have_arrived_are_remembered_until_one_is_confirmed() -> None:
-    record = about_to_write(about_to_write(Record(DEVICE, (30.0,)), 60.0), 40.0)
+    record = about_to_write(about_to_write(Record(DEVICE, (30.0,)), 60.0, "monday"), 40.0, "monday")
+    assert (record.day, record.writes) == ("monday", 2)
+    assert about_to_write(record, 50.0, "tuesday").writes == 1
     assert record.ours == (30.0, 60.0, 40.0)
     assert wrote(record, 40.0).ours == (40.0,)
 

@@ -55,6 +55,11 @@ def failsafe_w(site: Site) -> float:
     return sum(failsafe_shares_w(site).values()) if site.phase_limit_w is not None else _whole_w(site)
 
 
+def failsafe_export_w(site: Site) -> float:
+    """What an inverter that holds the site's export by its own meter is told in failsafe, watts."""
+    return 0.0 if failsafe_disconnects(site) else _smallest_w(site)
+
+
 def failsafe_share_w(site: Site, inverter_id: str) -> float:
     """One inverter's part of it, watts; raises KeyError for an id that the site has not."""
     return failsafe_shares_w(site)[inverter_id]
@@ -66,15 +71,17 @@ def failsafe_disconnects(site: Site) -> bool:
 
 
 def _whole_w(site: Site) -> float:
-    agreement = site.agreement
-    fallbacks = _fallbacks(site)
     if failsafe_disconnects(site):
         return 0.0
+    return max(0.0, min(_smallest_w(site) - uncontrolled_w(site), site.rated_w))
+
+
+def _smallest_w(site: Site) -> float:
+    agreement, fallbacks = site.agreement, _fallbacks(site)
     limits = [site.export_limit_w, agreement.failsafe_export_limit_w, agreement.generation_limit_w]
     limits += [fallback.export_limit_w for fallback in fallbacks]
     limits += [fallback.generation_limit_w for fallback in fallbacks]
-    smallest_w = min(limit for limit in limits if limit is not None)
-    return max(0.0, min(smallest_w - uncontrolled_w(site), site.rated_w))
+    return min(limit for limit in limits if limit is not None)
 
 
 def _fallbacks(site: Site) -> list[Fallback]:

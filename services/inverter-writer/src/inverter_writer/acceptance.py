@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from dynexport.messages import Setpoint
+from dynexport.messages import Scope, Setpoint
 
 LEASE_S = 15.0
 LONGEST_TTL_S = 15.0
@@ -14,13 +14,22 @@ MOST_ENGINES = 16
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The target in force, watts of generation, and until when it holds (monotonic)."""
+    """The target in force, watts of generation, and until when it holds (monotonic); `export_limit_w` goes with it."""
 
     target_w: float
     connect: bool
     seq: int
     engine_id: str
     deadline: float
+    export_limit_w: float | None = None
+
+    def limit_w(self, scope: Scope, share_w: float) -> float:
+        """What an inverter's own limit is to be, watts of its scope; an engine that does not know of scope `export`
+        is taken at no more than the failsafe's.
+        """
+        if scope is Scope.GENERATION:
+            return self.target_w
+        return min(self.target_w, share_w) if self.export_limit_w is None else self.export_limit_w
 
 
 @dataclass(slots=True)
@@ -42,7 +51,7 @@ class Acceptance:
         self._remember(setpoint)
         if self._free(mono) or setpoint.engine_id == self.holder:
             self._hold(setpoint, mono)
-            self._accept(setpoint, setpoint.target_w, setpoint.connect, mono)
+            self._accept(setpoint, setpoint.target_w, setpoint.export_limit_w, setpoint.connect, mono)
         else:
             self._tighten(setpoint, mono)
         return None
@@ -59,12 +68,17 @@ class Acceptance:
         """Another engine's word while the lease is held can only tighten, and feeds the deadline."""
         standing = self.accepted
         target_w = setpoint.target_w if standing is None else min(setpoint.target_w, standing.target_w)
+        export_w = setpoint.export_limit_w
+        if standing is not None and export_w is not None:
+            export_w = None if standing.export_limit_w is None else min(export_w, standing.export_limit_w)
         connect = setpoint.connect and (standing is None or standing.connect)
-        self._accept(setpoint, target_w, connect, mono)
+        self._accept(setpoint, target_w, export_w, connect, mono)
 
-    def _accept(self, setpoint: Setpoint, target_w: float, connect: bool, mono: float) -> None:
+    def _accept(
+        self, setpoint: Setpoint, target_w: float, export_w: float | None, connect: bool, mono: float
+    ) -> None:
         deadline = mono + min(setpoint.ttl_s, LONGEST_TTL_S)
-        self.accepted = Accepted(target_w, connect, setpoint.seq, setpoint.engine_id, deadline)
+        self.accepted = Accepted(target_w, connect, setpoint.seq, setpoint.engine_id, deadline, export_w)
 
     def _remember(self, setpoint: Setpoint) -> None:
         self._seqs.pop(setpoint.engine_id, None)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from dynexport import messages as m
 from dynexport import topics
-from dynexport.failsafe import failsafe_disconnects, failsafe_share_w
+from dynexport.failsafe import failsafe_disconnects, failsafe_export_w, failsafe_share_w
 from dynexport.modbus.address import Address, address_of
-from dynexport.modbus.drivers import persists
+from dynexport.modbus.drivers import persists, scope
 from dynexport.modbus.endpoint import Endpoint, ModbusError
 from dynexport.modbus.meter_job import MeterJob
 from dynexport.modbus.sunspec_meter import MeterValues
@@ -109,14 +109,17 @@ class Writer:
     def _job(self, inverter: ModbusInverter) -> InverterJob:
         site = self.context.site
         rules = Rules(
-            failsafe_share_w(site, inverter.id),
+            failsafe_export_w(site)
+            if scope(inverter) is m.Scope.EXPORT
+            else failsafe_share_w(site, inverter.id),
             site.control.enabled,
             len(site.inverters),
             site.control.on_stop,
             failsafe_disconnects(site),
         )
         store = Store(Path(site.site.state_dir), inverter.id) if persists(inverter) else None
-        return InverterJob(inverter, rules, self.context.clock, self.context.bus.wake, found=Handover(store))
+        found = Handover(store, lambda: self.context.clock.now().date().isoformat())
+        return InverterJob(inverter, rules, self.context.clock, self.context.bus.wake, found=found)
 
     def _make_workers(self) -> list[EndpointWorker]:
         site, clock, wake = self.context.site, self.context.clock, self.context.bus.wake

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from dynexport.messages import ControlState
+from dynexport.messages import ControlState, Scope
 from dynexport.modbus.inverter_values import InverterIdentity
 from dynexport.settings.models import ModbusInverter
 from inverter_writer.acceptance import Accepted
@@ -52,7 +52,7 @@ def device_of(identity: InverterIdentity, settings: ModbusInverter) -> Device:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`connect` None leaves the connection as it is."""
+    """`limit_w` is of the inverter's scope; `connect` None leaves the connection as it is."""
 
     limit_w: float
     connect: bool | None
@@ -66,13 +66,14 @@ def wanted(
     mono: float,
     *,
     failsafe_disconnects: bool = False,
+    scope: Scope = Scope.GENERATION,
 ) -> Wanted:
     """A valid setpoint is followed; silence never raises what stands (`standing_w`), nor connects."""
     if accepted is not None and mono <= accepted.deadline:
-        return Wanted(accepted.target_w, accepted.connect, ControlState.FOLLOWING)
+        return Wanted(accepted.limit_w(scope, share_w), accepted.connect, ControlState.FOLLOWING)
     candidates = [share_w]
     if accepted is not None:
-        candidates.append(accepted.target_w)
+        candidates.append(accepted.limit_w(scope, share_w))
     if standing_w is not None:
         candidates.append(standing_w)
     stays_open = failsafe_disconnects or (accepted is not None and not accepted.connect)

@@ -23,18 +23,22 @@ def remark(job: InverterJob, wanted: Wanted) -> str | None:
         return job.fault
     if wanted.connect is False and job.device is not None and not job.device.can_disconnect:
         return "it has no switch that we may use: it is held at 0 W instead of disconnected"
+    if job.spent:
+        return "its limit has been written as often as its memory is worth a day: until tomorrow it is only tightened"
     return None
 
 
 def control_of(job: InverterJob, wanted: Wanted, now: datetime) -> m.InverterControl:
     """What was asked, written and read back."""
-    accepted = job.accepted
+    accepted, by_export = job.accepted, job.scope is m.Scope.EXPORT
     return m.InverterControl(
         issued_at=now,
         state=control_state(job, wanted),
         requested_w=max(0.0, round(wanted.limit_w, 1)),
-        applied_w=job.applied_w,
-        read_back_w=job.read_back_w,
+        applied_w=None if by_export else job.applied_w,
+        read_back_w=None if by_export else job.read_back_w,
+        applied_export_w=job.applied_w if by_export else None,
+        read_back_export_w=job.read_back_w if by_export else None,
         connect=job.connect_applied,
         conflict=job.readback.conflict,
         setpoint_seq=accepted.seq if accepted else None,
@@ -48,7 +52,7 @@ def capability_of(job: InverterJob, now: datetime) -> m.InverterCapability | Non
     identity, device = job.identity, job.device
     if identity is None or device is None:
         return None
-    if job.found.persists and not job.found.met and identity.control_model is not None:
+    if job.found.persists and not job.found.met and identity.why_not is None:
         return None
     found_pct = job.found.found_pct
     fallback, fallback_s = _fallback(job)
@@ -63,6 +67,10 @@ def capability_of(job: InverterJob, now: datetime) -> m.InverterCapability | Non
         serial=identity.serial,
         der_type=identity.der_type,
         control_model=identity.control_model,
+        driver=identity.driver,
+        confidence=identity.confidence,
+        scope=job.scope,
+        persistent=job.found.persists,
         resolution_w=identity.max_w * identity.resolution_pct / 100.0,
         hardware_fallback=fallback,
         fallback_w=job.fallback_w,
@@ -79,10 +87,12 @@ def _fallback(job: InverterJob) -> tuple[m.HardwareFallback, float | None]:
 
     A 704 goes to the value that we chose. A 123 holds its last value, and with a timer releases the limit.
     """
-    if job.identity is None or job.identity.control_model is None:
+    if job.identity is None or job.identity.why_not is not None:
         return m.HardwareFallback.UNKNOWN, None
     if job.fallback_w is not None:
         return m.HardwareFallback.CHOSEN_W, float(REVERT_S)
+    if job.identity.when_silent is not None:
+        return job.identity.when_silent, None
     timer_s = job.settings.revert_timer_s
     if timer_s and not job.identity.chooses_revert:
         return m.HardwareFallback.RELEASES_LIMIT, float(timer_s)

@@ -19,13 +19,15 @@ class Record:
 
     `device` tells it from another one in its place, empty: unknown. `ours`: the last value that we wrote; several
     while it is not known which of them arrived. `found_pct`: a limit that was not ours, `adopted` once the owner
-    let it be loosened.
+    let it be loosened. `writes` are those of `day`.
     """
 
     device: str
     ours: tuple[Percent, ...] = ()
     found_pct: Percent | None = None
     adopted: bool = False
+    day: str = ""
+    writes: int = 0
 
     @property
     def most_pct(self) -> float:
@@ -54,9 +56,10 @@ def meet(record: Record | None, device: str, standing_pct: float, resolution_pct
     return replace(record, found_pct=min(standing_pct, record.most_pct), adopted=False)
 
 
-def about_to_write(record: Record, percent: float) -> Record:
-    """Before a write: from now on either value may stand there."""
-    return replace(record, ours=(*(value for value in record.ours if value != percent), percent)[-MOST_OURS:])
+def about_to_write(record: Record, percent: float, day: str) -> Record:
+    """Before a write: from now on either value may stand there, and memory has worn once more."""
+    ours = (*(value for value in record.ours if value != percent), percent)[-MOST_OURS:]
+    return replace(record, ours=ours, day=day, writes=record.writes + 1 if day == record.day else 1)
 
 
 def wrote(record: Record, percent: float) -> Record:

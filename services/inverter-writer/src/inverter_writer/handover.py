@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 
 from inverter_writer import found
 from inverter_writer.found import NO_LIMIT_PCT, Record
@@ -16,10 +17,11 @@ class Handover:
     Called from the endpoint's thread, but `adopt`, `troubles` and the properties, which the service's may use.
     """
 
-    def __init__(self, store: Store | None = None) -> None:
+    def __init__(self, store: Store | None = None, today: Callable[[], str] = lambda: "") -> None:
         self.troubles: deque[str] = deque(maxlen=10)
         self.met = False
         self._store = store
+        self._today = today
         self._lock = threading.Lock()
         self._saving_fails = False
         self._record = self._load()
@@ -28,6 +30,12 @@ class Handover:
     def persists(self) -> bool:
         """Whether what we write outlives a power cut."""
         return self._store is not None
+
+    @property
+    def writes_today(self) -> int:
+        """How often its registers were written today (UTC)."""
+        record = self._record
+        return 0 if record is None or record.day != self._today() else record.writes
 
     @property
     def most_pct(self) -> float:
@@ -58,7 +66,7 @@ class Handover:
         """On the disk before it is in the device; a disk that fails is told, and holds up no tightening."""
         with self._lock:
             if self._record is not None:
-                self._remember(found.about_to_write(self._record, percent))
+                self._remember(found.about_to_write(self._record, percent, self._today()))
 
     def wrote(self, percent: float) -> None:
         """The device has confirmed the write."""

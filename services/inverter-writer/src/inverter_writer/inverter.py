@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
 from dynexport.clock import Clock
 from dynexport.messages import InverterState
-from dynexport.modbus.drivers import InverterDevice, inverter_device
+from dynexport.modbus.drivers import InverterDevice, inverter_device, scope, writes_per_day
 from dynexport.modbus.endpoint import Endpoint, ModbusError, Unreachable
 from dynexport.modbus.inverter_values import ControlValues, InverterIdentity
 from dynexport.modbus.sunspec import BadValue
@@ -43,6 +44,7 @@ class InverterJob:
         self.unit = settings.unit
         self.settings = settings
         self.rules = rules
+        self.scope = scope(settings)
         self.accepted: Accepted | None = None
         self.reports: deque[Report] = deque(maxlen=100)
         self.readback = Readback()
@@ -68,6 +70,7 @@ class InverterJob:
         self._next = float("-inf")
         self._status = UNKNOWN
         self._status_at = float("-inf")
+        self._writes_per_day = writes_per_day(settings)
         self._pace = PERSISTENT if self.found.persists else VOLATILE
 
     @property
@@ -75,6 +78,11 @@ class InverterJob:
         """What was last written, watts; None before the first write or with writing disabled."""
         written = self.pen.written
         return None if written is None or self.device is None else self.device.watts(written.percent)
+
+    @property
+    def spent(self) -> bool:
+        """Whether its registers, which wear, have been written as often as one day may."""
+        return self.found.persists and self.found.writes_today >= self._writes_per_day
 
     @property
     def connect_applied(self) -> bool | None:
@@ -97,6 +105,7 @@ class InverterJob:
             self.applied_w,
             mono,
             failsafe_disconnects=self.rules.failsafe_disconnects,
+            scope=self.scope,
         )
 
     @property
@@ -162,7 +171,10 @@ class InverterJob:
         return replace(device, most_pct=most_pct)
 
     def _wait_s(self, percent: float, mono: float) -> float:
-        return wait_s(percent, self.pen.written, mono, self.rules.inverters, self._pace)
+        written = self.pen.written
+        if self.spent and written is not None and percent >= written.percent:
+            return math.inf  # a tightening is never refused
+        return wait_s(percent, written, mono, self.rules.inverters, self._pace)
 
     def _cycle(self, driver: InverterDevice, mono: float) -> None:
         if self._anew:
@@ -197,9 +209,9 @@ class InverterJob:
     def _identify(self, identity: InverterIdentity) -> None:
         self.identity = identity
         self.device = device_of(identity, self.settings)
-        self._has_control = identity.control_model is not None
+        self._has_control = identity.why_not is None
         self._contacted = False
-        self.fault = None if self._has_control else "it has no control model 704 or 123: it cannot be limited"
+        self.fault = identity.why_not
         self._report(Report(identity=identity))
 
     def _compare(self, driver: InverterDevice, mono: float) -> None:
@@ -303,7 +315,7 @@ class InverterJob:
         elif self.rules.on_stop == "failsafe":
             limits = [self.rules.share_w, *([self.applied_w] if self.applied_w is not None else [])]
             if self.accepted is not None:
-                limits.append(self.accepted.target_w)
+                limits.append(self.accepted.limit_w(self.scope, self.rules.share_w))
             percent = device.percent(min(limits))
             self._write(driver, percent, mono, standing_pct=standing_pct, last=True)
         elif standing_pct is not None and self.pen.timed(device):

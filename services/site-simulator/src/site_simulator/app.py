@@ -11,6 +11,7 @@ from dynexport.ports import RawReceived, Received
 from dynexport.service import BAD_CONFIGURATION, Context, HealthPart, Moment
 from site_simulator.adapters.network import Network
 from site_simulator.faults import ACTIONS, STATES
+from site_simulator.makes.catalogue import NoImage
 from site_simulator.world import World
 
 TRUTH_EVERY_S = 0.2
@@ -36,7 +37,7 @@ class Simulator:
         self.network.start()
         try:
             self.network.wait_open(OPENS_WITHIN_S)
-        except OSError as error:
+        except (OSError, NoImage) as error:
             self.context.fail(BAD_CONFIGURATION, f"cannot serve the simulated devices: {error}")
 
     def connected(self, now: Moment) -> None:
@@ -74,6 +75,8 @@ class Simulator:
         def act() -> None:
             if name == "reset":
                 self.network.reset(device)
+            elif name == "power_cycle":
+                self.network.power_cycle(device, request.value)
             else:
                 self.network.world.act(name, device, request.value, request.for_s)
 

@@ -70,6 +70,16 @@ class DerInverterDevice(Device):
             self._start_timer(now)
         self._record(now, conn)
 
+    def restart(self, now: float) -> None:
+        """It comes back connected and without a limit."""
+        self.image.set(SERVICE, "ES", ENABLED)
+        for name in ZEROES:
+            self.image.set(CONTROLS, name, 0)
+        self._timer_runs = False
+        self._plant.revert_after(now, None, None)
+        self._plant.command(now, None)
+        self._plant.power_w = 0.0
+
     def refresh(self) -> None:
         """Power by phase, state, connection, and what is left of the timer."""
         self._revert()

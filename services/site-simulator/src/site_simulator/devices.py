@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dynexport.settings.models import ModbusInverter
+from dynexport.settings.models import ModbusInverter, SunSpecInverter
 from dynexport.testing.plant import PlantInverter
-from site_simulator.adapters.server import Manners
 from site_simulator.faults import Fault
 from site_simulator.image import BASE, Image
+from site_simulator.served import DYNAMIC_FAULTS, Served
 from site_simulator.world import METER, World
 
 COMMON, NAMEPLATE, SETTINGS, STATUS, CONTROLS = 1, 120, 121, 122, 123
@@ -20,35 +20,14 @@ SCALES = {
     "TotWh_SF": 0, "WRtg_SF": 1, "VARtg_SF": 1, "VArRtg_SF": 1, "ARtg_SF": -1, "WMax_SF": 0, "VAMax_SF": 0,
     "VRef_SF": 0, "VRefOfs_SF": 0, "WAval_SF": 0, "WMaxLimPct_SF": -2, "OutPFSet_SF": -2, "Tmp_SF": 0,
 }  # fmt: skip
-ANSWER_FAULTS = ("short_answer", "wrong_function", "wrong_unit", "garbage", "noise", "bad_crc")
-DYNAMIC_FAULTS = ("sentinel", "all_ones", "absurd_scale", "zero_scale")
 
 
-class Device:
-    """A unit whose image is made anew at each read, unless it is frozen."""
+class Device(Served):
+    """A unit whose SunSpec image is made anew at each read, unless it is frozen."""
 
     def __init__(self, name: str, world: World, image: Image) -> None:
-        self.name = name
-        self.world = world
+        super().__init__(name, world)
         self.image = image
-        self._frozen = False
-
-    def manners(self) -> Manners:
-        """How it answers now, by the faults in force."""
-        now = self.world.clock.mono()
-        faults = self.world.faults
-        delay = faults.get("delay", self.name, now)
-        return Manners(
-            silent=faults.has("silent", self.name, now)
-            or faults.has("hang", self.name, now)
-            or self.asleep(now),
-            delay_s=delay.value or 0.0 if delay else 0.0,
-            **{name: faults.has(name, self.name, now) for name in ANSWER_FAULTS},
-        )
-
-    def asleep(self, now: float) -> bool:
-        """Whether its Modbus is dark."""
-        return False
 
     def read(self, address: int, count: int) -> list[int]:
         """Registers as they are now, or as a fault shows them."""
@@ -102,6 +81,7 @@ class InverterDevice(Device):
         image = Image([COMMON, self._model, NAMEPLATE, SETTINGS, STATUS, CONTROLS], SCALES)
         super().__init__(settings.id, world, image)
         self._plant = plant
+        self._keeps = isinstance(settings, SunSpecInverter) and settings.limit_persists
         self._revert_at: float | None = None
         for name, text in (("Mn", "Dynexport"), ("Md", "Simulator"), ("Vr", "1"), ("SN", settings.id)):
             image.set(COMMON, name, text)
@@ -150,6 +130,17 @@ class InverterDevice(Device):
                 "revert_s": revert_s,
             }
         )
+
+    def restart(self, now: float) -> None:
+        """It comes back without a limit, unless the owner says that its limit is in flash."""
+        if not self._keeps:
+            for name in ("WMaxLim_Ena", "WMaxLimPct_RvrtTms"):
+                self.image.set(CONTROLS, name, 0)
+            self.image.set(CONTROLS, "WMaxLimPct", 100.0)
+            self._revert_at = None
+            self._plant.revert_after(now, None, None)
+            self._plant.command(now, None)
+        self._plant.power_w = 0.0
 
     def refresh(self) -> None:
         """Power, state, available power; a timer that has run out disables the limit, as a real 123 does."""

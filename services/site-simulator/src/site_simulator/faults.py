@@ -33,6 +33,7 @@ ACTIONS: dict[str, str] = {
     "slow": "the inverter's lag becomes `value` seconds",
     "noise": "the meter's noise becomes `value` watts",
     "reset": "every connection is broken once with RST; a serial adapter is replugged",
+    "power_cycle": "a device's power is cut: what is not in flash is lost; silent for `value` seconds (3)",
     "revert": "the inverter's own timer runs out now: 123 releases its limit, 704 takes its reversion value",
     "clear": "every fault ends",
 }

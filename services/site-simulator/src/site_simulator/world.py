@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from dynexport.clock import Clock
-from dynexport.modbus.address import Address, address_of
-from dynexport.settings.models import SimulatorSection, Site, SunSpecMeter
+from dynexport.settings.models import SimulatorSection, Site
 from dynexport.sharing import PHASES
 from dynexport.testing.plant import InverterModel, MeterModel, Plant
 from site_simulator.faults import Faults
@@ -18,7 +18,7 @@ METER = "meter"
 SECONDS_PER_HOUR = 3600.0
 NIGHT_PCT = 0.4
 
-Recorder = Callable[[dict[str, float | str | bool]], None]
+Recorder = Callable[[dict[str, Any]], None]
 
 
 def meter_model(settings: SimulatorSection) -> MeterModel:
@@ -154,10 +154,3 @@ class World:
         share = self.available_pct / 100.0 if self.available_pct is not None else self.day.sun(self.hour)
         for name, inverter in zip(self.names, self.plant.inverters, strict=True):
             inverter.available_w = 0.0 if self.dark(now, name) else share * inverter.model.rated_w
-
-
-def meter_place(site: Site) -> tuple[Address, int] | None:
-    """Address and unit of a Modbus meter; None for a meter of another kind."""
-    if not isinstance(site.meter, SunSpecMeter):
-        return None
-    return address_of(site.meter), site.meter.unit

@@ -11,6 +11,7 @@ from dynexport import __version__
 from dynexport.cli import access, conform, dump, owner, running, scanning
 from dynexport.cli.cert import cert
 from dynexport.cli.commission.verb import commission
+from dynexport.cli.devices import devices
 from dynexport.cli.doctor.verb import doctor
 from dynexport.cli.setup.verb import setup
 
@@ -38,6 +39,7 @@ OWN = (
     owner.enable,
     scanning.scan,
     dump.dump,
+    devices,
     doctor,
     commission,
     conform.conform,

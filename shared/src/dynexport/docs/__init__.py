@@ -9,6 +9,7 @@ from typing import Any
 from dynexport.docs.commands_page import commands_page
 from dynexport.docs.config_page import config_page
 from dynexport.docs.conform_page import conform_page
+from dynexport.docs.devices_page import device_schema, devices_page
 from dynexport.docs.payload_schema import payload_schema, schema_name
 from dynexport.docs.site_example import site_example
 from dynexport.docs.topics_page import topics_page
@@ -21,10 +22,12 @@ def files() -> dict[str, str]:
     pages = {
         "docs/topics.md": topics_page(),
         "docs/config.md": config_page(),
+        "docs/devices.md": devices_page(),
         "docs/conform.md": conform_page(),
         "docs/commands.md": commands_page(),
         "docs/site.example.yaml": site_example(),
         "docs/schemas/site.json": _json(json_schema()),
+        "docs/schemas/device.json": _json(device_schema()),
     }
     for topic in TABLE:
         if topic.model is not None:

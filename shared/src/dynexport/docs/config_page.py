@@ -55,15 +55,18 @@ def _below(name: str, field: FieldInfo) -> str:
 def _rows(model: type[BaseModel], above: str) -> str:
     text = ""
     for name, field in model.model_fields.items():
-        cells = (type_words(field.annotation), _default(field), bounds(field), field.description)
+        cells = (type_words(field.annotation), default_words(field), bounds(field), field.description)
         text += f"| `{above}.{name}` | {' | '.join(cell or '' for cell in cells)} |\n"
         for inner in models_in(field.annotation):
             text += _rows(inner, _below(f"{above}.{name}", field))
     return text
 
 
-def _default(field: FieldInfo) -> str:
+def default_words(field: FieldInfo) -> str:
+    """A setting's default as a reader would write it."""
     default: Any = field.default
+    if isinstance(default, BaseModel):
+        return "none"
     if field.is_required() or default is PydanticUndefined:
         return "required"
     if default is None:

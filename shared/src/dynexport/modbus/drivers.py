@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from dynexport.messages import Scope
 from dynexport.modbus.endpoint import Endpoint
 from dynexport.modbus.inverter_values import ControlValues, InverterIdentity, InverterStatus, InverterValues
 from dynexport.modbus.sunspec_inverter import SunSpecInverter
 from dynexport.modbus.sunspec_meter import MeterValues, SunSpecMeter
 from dynexport.settings import models
+
+if TYPE_CHECKING:
+    from dynexport.modbus.registers.model import LimitSection
+
+WRITES_PER_DAY = 40
 
 
 class InverterDevice(Protocol):
@@ -42,16 +48,51 @@ def inverter_device(settings: models.ModbusInverter, endpoint: Endpoint) -> Inve
     """The driver of an inverter."""
     if isinstance(settings, models.SunSpecInverter):
         return SunSpecInverter(endpoint, settings.unit)
-    raise NotImplementedError
+    from dynexport.modbus.registers.catalogue import description
+    from dynexport.modbus.registers.inverter import RegisterInverter
+
+    return RegisterInverter(
+        endpoint,
+        settings.unit,
+        description(settings.device),
+        name=settings.device,
+        rated_w=settings.rated_w,
+        tested=settings.i_have_tested_this,
+    )
 
 
 def meter_device(settings: models.ModbusMeter, endpoint: Endpoint) -> MeterDevice:
     """The driver of a meter."""
     if isinstance(settings, models.SunSpecMeter):
         return SunSpecMeter(endpoint, settings.unit, invert=settings.invert)
-    raise NotImplementedError
+    from dynexport.modbus.registers.catalogue import description
+    from dynexport.modbus.registers.meter import RegisterMeter
+
+    return RegisterMeter(endpoint, settings.unit, description(settings.device), invert=settings.invert)
 
 
 def persists(settings: models.ModbusInverter) -> bool:
     """Whether its limit outlives a power cut: then it is written seldom, and a found one is kept."""
-    return isinstance(settings, models.SunSpecInverter) and settings.limit_persists
+    if isinstance(settings, models.SunSpecInverter):
+        return settings.limit_persists
+    limit = _limit(settings)
+    return limit is not None and limit.persistent
+
+
+def scope(settings: models.Inverter) -> Scope:
+    """What its limit holds down: what it makes, or by its own meter what the site exports."""
+    limit = _limit(settings) if isinstance(settings, models.RegisterInverter) else None
+    return limit.scope if limit is not None else Scope.GENERATION
+
+
+def writes_per_day(settings: models.ModbusInverter) -> int:
+    """How many writes a day a limit that persists is worth, tightenings aside."""
+    limit = _limit(settings) if isinstance(settings, models.RegisterInverter) else None
+    return limit.writes_per_day if limit is not None else WRITES_PER_DAY
+
+
+def _limit(settings: models.RegisterInverter) -> LimitSection | None:
+    """Its description's; what is not described is not imported, which saves memory."""
+    from dynexport.modbus.registers.catalogue import description
+
+    return description(settings.device).limit

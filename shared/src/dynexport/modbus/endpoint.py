@@ -10,6 +10,7 @@ from pymodbus.client.tcp import ModbusTcpClient
 from pymodbus.exceptions import ConnectionException, ModbusException
 from pymodbus.pdu import ModbusPDU
 
+from dynexport.clock import Clock, SystemClock
 from dynexport.modbus.address import Address, SerialAddress, TcpAddress
 from dynexport.modbus.errors import BadAnswer, Gone, ModbusError, NoConnection, Refused, Unreachable
 from dynexport.modbus.rtu import RtuClient
@@ -38,11 +39,13 @@ class Endpoint:
     for the next one's; on a serial line `RtuClient` sees to that.
     """
 
-    def __init__(self, address: Address, *, timeout_s: float = 1.0) -> None:
+    def __init__(self, address: Address, *, timeout_s: float = 1.0, clock: Clock | None = None) -> None:
         self.address = address
+        self._clock = clock or SystemClock()
         self.on_answer: Callable[[], None] = lambda: (
             None
         )  # its worker's, to tell a slow device from a stuck call
+        self.settle_s = 0.0  # what a device behind it wants of quiet after a connection was made
         self._client = _client(address, timeout_s)
 
     def read_holding(self, unit: int, address: int, count: int) -> tuple[int, ...]:
@@ -140,8 +143,7 @@ class Endpoint:
 
     def _once(self, what: str, request: Callable[[], ModbusPDU]) -> ModbusPDU:
         try:
-            if not self._client.connected and not self._client.connect():
-                raise NoConnection(f"{what}: no connection")
+            self._open(what)
             return request()
         except TimeoutError as error:
             self._abandon()
@@ -163,6 +165,14 @@ class Endpoint:
         except (ValueError, IndexError, AttributeError) as error:  # garbage that pymodbus could not decode
             self._abandon()
             raise BadAnswer(f"{what}: garbage ({error})") from error
+
+    def _open(self, what: str) -> None:
+        if self._client.connected:
+            return
+        if not self._client.connect():
+            raise NoConnection(f"{what}: no connection")
+        if self.settle_s:
+            self._clock.sleep(self.settle_s)
 
 
 def _client(address: Address, timeout_s: float) -> ModbusTcpClient | RtuClient:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dynexport.messages import InverterState
+from dynexport.messages import HardwareFallback, InverterState, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +12,7 @@ class InverterIdentity:
     """What it is; `max_w` is the base of its percentages, watts. `control_model` None: it cannot be limited.
 
     `chooses_revert`: its timer goes to a value that we choose. `can_disconnect`: it has a switch that we may use.
+    A described device has `driver`, `confidence` and `when_silent`; `why_not`: why it may not be limited.
     """
 
     manufacturer: str | None
@@ -26,6 +27,11 @@ class InverterIdentity:
     resolution_pct: float
     chooses_revert: bool = False
     can_disconnect: bool = True
+    driver: str | None = None
+    confidence: str | None = None
+    scope: Scope | None = None
+    when_silent: HardwareFallback | None = None
+    why_not: str | None = None
 
     @property
     def key(self) -> str:

@@ -98,6 +98,7 @@ class SunSpecInverter:
             resolution_pct=control.resolution_pct if control else 1.0,
             chooses_revert=control is not None and control.chooses_revert,
             can_disconnect=control is not None and control.can_disconnect,
+            why_not=None if control else "it has no control model 704 or 123: it cannot be limited",
         )
 
     def _base_w(self, rated: Rated, control: Control | None) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dynexport.settings.described import descriptions
 from dynexport.settings.models import Site
 from dynexport.settings.overrides import apply_environment, place_files, read_secrets
 from dynexport.settings.problems import ConfigError, Problem
@@ -46,6 +47,7 @@ def load_with_warnings(
         site = Site.model_validate(source.data)
     except ValidationError as error:
         raise ConfigError([*_errors(problems), *from_pydantic(error, source)]) from None
+    problems += descriptions(site, source)
     if errors := _errors(problems):
         raise ConfigError(errors)
     return site, problems

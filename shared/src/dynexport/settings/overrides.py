@@ -15,6 +15,7 @@ from dynexport.settings.utility import UtilitySection
 PREFIX = "DYNEXPORT__"
 STATE_DIR = ("site", "state_dir")
 CSIP_FILES = ("cert", "key", "ca")
+YAML = (".yaml", ".yml")
 PASSWORD, PASSWORD_FILE = ("mqtt", "password"), ("mqtt", "password_file")
 
 
@@ -99,7 +100,13 @@ def read_secrets(source: Source) -> list[Problem]:
 
 
 def place_files(source: Source) -> None:
-    """Make `site.state_dir`, the files of `csip` and the simulated utility's folder paths from where `site.yaml` is."""
+    """Make `site.state_dir`, the files of `csip`, device descriptions and the simulated utility's folder paths from
+    where `site.yaml` is.
+    """
+    entries = source.data.get("inverters")
+    for entry in [*(entries if isinstance(entries, list) else []), source.data.get("meter")]:
+        if isinstance(entry, dict) and str(entry.get("device", "")).endswith(YAML):
+            entry["device"] = str(Path(source.file).parent / entry["device"])
     csip = source.data.get("csip")
     if isinstance(csip, dict):
         for key in CSIP_FILES:

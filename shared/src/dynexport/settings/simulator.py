@@ -39,6 +39,11 @@ class SimulatorSection(Section):
         default="integer",
         description="SunSpec 103 and 203, or 113 and 213; `der`: 701 to 704, and 203 for the meter.",
     )
+    images: dict[str, str] = Field(
+        default={},
+        description="Which image to serve for `driver: registers` where `device` names none, by the inverter's id or "
+        "`meter`.",
+    )
     seed: Whole = Field(default=1, description="Seed of the noise.")
     record: str | None = Field(
         default=None, description="A file for the true powers every 20 ms and every write, as JSON lines."

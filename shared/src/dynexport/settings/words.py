@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any
 
 from pydantic import ValidationError
@@ -104,7 +105,7 @@ def _problem(place: Location, detail: Any, source: Source) -> Problem:
             return source.problem(place, "no such setting", hint=_meant(place, source))
         case "union_tag_not_found" | "union_tag_invalid":
             return _driver((*place, "driver"), source)
-        case "literal_error":
+        case "literal_error" | "enum":
             return _word(place, value, source)
         case "value_error":
             return source.problem(place, str(context["error"]), value=value)
@@ -159,14 +160,17 @@ def _driver(place: Location, source: Source) -> Problem:
 
 
 def _word(place: Location, value: str | None, source: Source) -> Problem:
-    words = [
-        word
-        for kind in allowed_types(place, source.data, source.root)
-        for word in getattr(kind, "__args__", ())
-    ]
+    words = [word for kind in allowed_types(place, source.data, source.root) for word in _choices(kind)]
     allowed = [word if isinstance(word, str) else shown(word) for word in words]
     message = f"must be one of {', '.join(allowed)}" if len(allowed) > 1 else f"must be {allowed[0]}"
     return source.problem(place, message, value=value, hint=_nearest(value_at(source.data, place), allowed))
+
+
+def _choices(kind: Any) -> list[Any]:
+    """The words of a Literal or an enumeration."""
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return [member.value for member in kind]
+    return list(getattr(kind, "__args__", ()))
 
 
 def _nearest(seen: Any, allowed: list[str]) -> str | None:

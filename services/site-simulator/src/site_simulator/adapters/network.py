@@ -9,16 +9,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from dynexport.modbus.address import Address, SerialAddress, address_of
+from dynexport.modbus.address import Address, SerialAddress
 from dynexport.sharing import PHASES
 from site_simulator.adapters.rtu import PtyServer, RtuTcpServer
 from site_simulator.adapters.server import ModbusServer, Server, Unit
-from site_simulator.der import DerInverterDevice
-from site_simulator.devices import Device, InverterDevice, MeterDevice
-from site_simulator.world import METER, World, meter_place
+from site_simulator.layout import Layout, layout
+from site_simulator.makes.catalogue import NoImage
+from site_simulator.world import World
 
 STEP_S = 0.02
 FLUSH_EVERY = 5
+RESTART_S = 3.0
 Call = Callable[[], Any]
 
 
@@ -46,9 +47,14 @@ class Network(threading.Thread):
         self._loop = asyncio.new_event_loop()
         self._opened = threading.Event()
         self._stopping = asyncio.Event()
-        self._behind: dict[str, Address] = {}
+        try:
+            plan = layout(self.world)
+        except NoImage as error:
+            self.problem, plan = error, Layout()
+        self.devices = plan.named
+        self._behind = plan.behind
         self._resets: set[Address] = set()
-        self._servers = {address: server(address, units) for address, units in self._devices().items()}
+        self._servers = {address: server(address, units) for address, units in plan.units.items()}
 
     def run(self) -> None:
         """The thread."""
@@ -88,18 +94,15 @@ class Network(threading.Thread):
         """Break connections with RST; in the world's thread."""
         self._resets |= {place for name, place in self._behind.items() if device in (None, name)}
 
-    def _devices(self) -> dict[Address, dict[int, Device]]:
-        endpoints: dict[Address, dict[int, Device]] = {}
-        place = meter_place(self.world.site)
-        if place is not None:
-            endpoints.setdefault(place[0], {})[place[1]] = MeterDevice(self.world)
-            self._behind[METER] = place[0]
-        kind = DerInverterDevice if self.world.settings.map == "der" else InverterDevice
-        for settings, plant in zip(self.world.site.inverters, self.world.plant.inverters, strict=True):
-            at = address_of(settings)
-            endpoints.setdefault(at, {})[settings.unit] = kind(settings, plant, self.world)
-            self._behind[settings.id] = at
-        return endpoints
+    def power_cycle(self, device: str | None, dark_s: float | None) -> None:
+        """Cut a device's power, or all devices'; in the world's thread. Raises ValueError for an unknown one."""
+        if device is not None and device not in self.devices:
+            raise ValueError(f"no device {device}; there are {', '.join(self.devices)}")
+        now = self.world.advance()
+        for name, each in self.devices.items():
+            if device in (None, name):
+                each.restart(now)
+                self.world.faults.begin("silent", name, None, RESTART_S if dark_s is None else dark_s, now)
 
     async def _main(self) -> None:
         if self._record_path:
@@ -119,6 +122,8 @@ class Network(threading.Thread):
 
     async def _step(self) -> None:
         now = self.world.advance()
+        for device in self.devices.values():
+            device.tick(now)
         while self._resets:
             await self._servers[self._resets.pop()].reset()
         refusing = {

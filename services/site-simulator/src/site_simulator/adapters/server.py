@@ -8,16 +8,48 @@ import socket
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
-READ_HOLDING, WRITE_SINGLE, WRITE_MULTIPLE = 3, 6, 16
-ILLEGAL_FUNCTION, ILLEGAL_ADDRESS = 1, 2
+READ_HOLDING, READ_INPUT, WRITE_SINGLE, WRITE_MULTIPLE = 3, 4, 6, 16
+READS = (READ_HOLDING, READ_INPUT)
+ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE, DEVICE_FAILURE = 1, 2, 3, 4
 GARBAGE = bytes(range(0x41, 0x5B))
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close() sends RST
 
 
-class IllegalAddress(Exception):
-    """No such registers in this unit."""
+class Refusal(Exception):
+    """The unit refuses with a Modbus exception code."""
+
+    code = DEVICE_FAILURE
+
+
+class IllegalFunction(Refusal):
+    """The unit has no such function."""
+
+    code = ILLEGAL_FUNCTION
+
+
+class IllegalAddress(Refusal):
+    """No such registers in this unit, or none that may be written."""
+
+    code = ILLEGAL_ADDRESS
+
+
+class IllegalValue(Refusal):
+    """More registers than the unit takes at once, or a value that it does not take."""
+
+    code = ILLEGAL_VALUE
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How a device's network side treats clients: whom it serves when there are several (all of them, the first
+    while the others wait unanswered, or the newest, which throws the others out), and for how long after
+    connecting it answers nothing.
+    """
+
+    serves: Literal["all", "first", "newest"] = "all"
+    quiet_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -35,18 +67,31 @@ class Manners:
 
 
 class Unit(Protocol):
-    """One Modbus unit behind an endpoint."""
+    """One Modbus unit behind an endpoint. What it refuses it raises as a Refusal."""
+
+    @property
+    def line(self) -> Line:
+        """How its network side treats clients."""
+        ...
+
+    def part(self, function: int, address: int) -> Unit:
+        """The device that answers for a register, where two share a unit id."""
+        ...
 
     def manners(self) -> Manners:
         """How it answers now."""
         ...
 
     def read(self, address: int, count: int) -> list[int]:
-        """Registers; raises IllegalAddress."""
+        """Holding registers."""
+        ...
+
+    def read_input(self, address: int, count: int) -> list[int]:
+        """Input registers."""
         ...
 
     def write(self, address: int, values: list[int]) -> None:
-        """Set registers; raises IllegalAddress."""
+        """Set registers."""
         ...
 
 
@@ -84,6 +129,12 @@ class ModbusServer:
     units: Mapping[int, Unit]
     _server: asyncio.Server | None = None
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def line(self) -> Line:
+        """How it treats clients: as the first unit that is particular about it."""
+        return next((unit.line for unit in self.units.values() if unit.line != Line()), Line())
 
     async def open(self) -> None:
         """Begin to listen; raises OSError when the port is taken."""
@@ -107,49 +158,62 @@ class ModbusServer:
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.line.serves == "newest":
+            await self.reset()
         self._writers.add(writer)
         raw = writer.get_extra_info("socket")
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            while True:
-                transaction, _, length, unit = struct.unpack(">HHHB", await reader.readexactly(7))
-                request = await reader.readexactly(length - 1)
-                reply = await reply_of(self.units, unit, request)
-                if reply is not None:
-                    head = struct.pack(">HHHB", transaction, 0, len(reply.body) + 1, reply.unit)
-                    writer.write(GARBAGE if reply.manners.garbage else head + reply.body)
-                    await writer.drain()
+            async with self._turn if self.line.serves == "first" else contextlib.nullcontext():
+                await self._answer(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the client went away
         finally:
             self._writers.discard(writer)
             writer.close()
 
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Every request of one client, for as long as it stays."""
+        loop = asyncio.get_running_loop()
+        speaks_at = loop.time() + self.line.quiet_s
+        while True:
+            transaction, _, length, unit = struct.unpack(">HHHB", await reader.readexactly(7))
+            request = await reader.readexactly(length - 1)
+            if loop.time() < speaks_at:
+                continue
+            reply = await reply_of(self.units, unit, request)
+            if reply is not None:
+                head = struct.pack(">HHHB", transaction, 0, len(reply.body) + 1, reply.unit)
+                writer.write(GARBAGE if reply.manners.garbage else head + reply.body)
+                await writer.drain()
+
 
 async def reply_of(units: Mapping[int, Unit], number: int, request: bytes) -> Reply | None:
     """The reply to a request after its delay; None for silence."""
-    unit = units.get(number)
-    if unit is None:
+    if number not in units:
         return None  # a wrong unit id is silence, as on a real bus
+    unit = units[number]
+    if request[0] in (*READS, WRITE_SINGLE, WRITE_MULTIPLE) and len(request) >= 3:
+        unit = unit.part(request[0], struct.unpack(">H", request[1:3])[0])
     manners = unit.manners()
     if manners.delay_s:
         await asyncio.sleep(manners.delay_s)
     if manners.silent:
         return None
     body = _execute(unit, request)
-    if manners.short_answer and body[0] == READ_HOLDING and body[1] > 2:
-        body = bytes([READ_HOLDING, 2]) + body[2:4]
-    if manners.wrong_function and body[0] == READ_HOLDING:
-        body = bytes([4]) + body[1:]
+    if manners.short_answer and body[0] in READS and body[1] > 2:
+        body = bytes([body[0], 2]) + body[2:4]
+    if manners.wrong_function and body[0] in READS:
+        body = bytes([READ_HOLDING + READ_INPUT - body[0]]) + body[1:]
     return Reply(number % 247 + 1 if manners.wrong_unit else number, body, manners)
 
 
 def _execute(unit: Unit, request: bytes) -> bytes:
     function = request[0]
     try:
-        if function == READ_HOLDING:
+        if function in READS:
             address, count = struct.unpack(">HH", request[1:5])
-            values = unit.read(address, count)
+            values = (unit.read if function == READ_HOLDING else unit.read_input)(address, count)
             return struct.pack(f">BB{count}H", function, 2 * count, *values)
         if function == WRITE_SINGLE:
             address, value = struct.unpack(">HH", request[1:5])
@@ -159,6 +223,8 @@ def _execute(unit: Unit, request: bytes) -> bytes:
             address, count, _ = struct.unpack(">HHB", request[1:6])
             unit.write(address, list(struct.unpack(f">{count}H", request[6 : 6 + 2 * count])))
             return request[:5]
-    except (IllegalAddress, struct.error):
+    except Refusal as refusal:
+        return bytes([function | 0x80, refusal.code])
+    except struct.error:
         return bytes([function | 0x80, ILLEGAL_ADDRESS])
     return bytes([function | 0x80, ILLEGAL_FUNCTION])

@@ -1,0 +1,1 @@
+"""Devices that a data file describes: docs/devices.md."""
