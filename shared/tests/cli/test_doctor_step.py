@@ -203,7 +203,7 @@ def stepped(stack: Any, *faults: tuple[str, ...]) -> Any:
     CLOCK.sleep(SETTLES_S)
     for fault in faults:
         assert stack.run("fault", *fault).returncode == 0
-    return stack.run("doctor", "--step", "roof")
+    return stack.run("doctor", "--step", "roof", within_s=240.0)
 
 
 @pytest.mark.integration
