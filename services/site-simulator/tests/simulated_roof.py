@@ -27,7 +27,14 @@ class Roof:
     """
 
     def __init__(
-        self, inverter: str, meter: str = "sdm630", *, unit: int = 1, shared: bool = False, **simulator: Any
+        self,
+        inverter: str,
+        meter: str = "sdm630",
+        *,
+        unit: int = 1,
+        shared: bool = False,
+        phase: str = "abc",
+        **simulator: Any,
     ) -> None:
         self.port = free_port()
         meter_port = self.port if shared else free_port()
@@ -38,7 +45,7 @@ class Roof:
             inverters=[
                 {
                     "id": "roof", "driver": "registers", "device": inverter, "tcp": place, "unit": unit,
-                    "rated_w": RATED_W,
+                    "rated_w": RATED_W, "phase": phase,
                 }
             ],
             simulator={"sun": "script", "load_w": 2000, "meter_noise_w": 0, "tau_s": 0.05, **simulator},
