@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,9 @@ def test_each_inverter_says_its_fallback_its_scope_and_how_sure_it_is(device: Fo
 
 
 def test_of_two_meters_one_counts_and_the_other_is_a_comment(tmp_path: Path) -> None:
-    text = site_yaml([METER, LINE, ROOF])
+    text = site_yaml(
+        [replace(LINE, behind=True), METER, ROOF]
+    )  # its own meter before one that an inverter passes on
     assert YAML(typ="safe").load(text)["meter"]["driver"] == "sunspec"
     assert "# meter:" in text
     assert "CHANGE: the one at the grid connection" in text

@@ -72,11 +72,11 @@ def _usable(device: Found) -> bool:
 
 
 def _meters(meters: Sequence[Found]) -> Iterator[str]:
-    """The first counts; the others stand below it as comments."""
+    """The first counts, one of its own before one that an inverter passes on; the others stand below as comments."""
     if not meters:
         yield NO_METER
         yield "# meter: {driver: registers, device: sdm630, tcp: {host: 192.0.2.10}, unit: 1}"
-    for number, device in enumerate(meters):
+    for number, device in enumerate(sorted(meters, key=lambda device: device.behind)):
         mark = "" if number == 0 else "# "
         choice = "  # CHANGE: the one at the grid connection" if len(meters) > 1 and number == 0 else ""
         yield f"{mark}meter:{choice}"

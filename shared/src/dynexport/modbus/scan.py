@@ -41,6 +41,7 @@ class Found:
     """One device; `rated_w` watts; `fallback` is what an inverter does when its limit is no longer refreshed.
 
     `device` names the description of one that its own SunSpec map does not drive; `confidence` is that description's.
+    `behind`: a meter that an inverter passes on.
     """
 
     address: Address
@@ -57,6 +58,7 @@ class Found:
     device: str | None = None
     scope: Scope = Scope.GENERATION
     confidence: str | None = None
+    behind: bool = False
 
     def same_device(self, other: Found) -> bool:
         """Whether one device answers under both unit ids: some ignore the unit id."""
@@ -138,7 +140,7 @@ def _measures(device: SunSpecDevice) -> bool:
 
 def _meter(device: SunSpecDevice) -> Found:
     """A meter that an inverter has in its own map."""
-    return Found(device.endpoint.address, device.unit, Kind.METER, tuple(device.models))
+    return Found(device.endpoint.address, device.unit, Kind.METER, tuple(device.models), behind=True)
 
 
 def _described(endpoint: Endpoint, unit: int, name: str) -> Found:
@@ -167,6 +169,7 @@ def _described(endpoint: Endpoint, unit: int, name: str) -> Found:
         device=name,
         scope=limit.scope if limit else Scope.GENERATION,
         confidence=found.confidence,
+        behind=found.kind == "meter",
     )
 
 

@@ -95,4 +95,5 @@ def _mark(name: str, across: Axis, seconds: float, word: str) -> str:
     x = across.at(seconds)
     bottom = HEIGHT - BOTTOM
     line = f'<line class="{name}" x1="{x}" y1="{TOP}" x2="{x}" y2="{bottom}"/>'
-    return f'{line}<text class="{name}" x="{x + 4}" y="{TOP + 10}">{escape(word)}</text>'
+    side = f'x="{x + 4}"' if x < WIDTH - LEFT else f'x="{x - 4}" text-anchor="end"'
+    return f'{line}<text class="{name}" {side} y="{TOP + 10}">{escape(word)}</text>'

@@ -85,6 +85,11 @@ class Judgement:
     over_w: float | None = None
     excursions: tuple[Excursion, ...] = ()
 
+    @property
+    def over_s(self) -> float:
+        """The longest time over the band, seconds."""
+        return max((one.seconds for one in self.excursions if one.over), default=0.0)
+
 
 def judge(run: Run, rated_w: float) -> Judgement:
     """The verdict on one level, `rated_w` is the sum of the ratings."""

@@ -25,7 +25,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
 h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
 p.soft, figcaption { color: var(--soft); } figure { margin: .5rem 0 0; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .35rem .6rem .35rem 0;
-  border-bottom: 1px solid var(--rule); vertical-align: top; } td.n, th.n { text-align: right; white-space: nowrap; }
+  border-bottom: 1px solid var(--rule); vertical-align: top; } td.n, th.n { text-align: right; }
 .passed { color: var(--ok); } .failed, .aborted { color: var(--bad); } .open { color: var(--doubt); }
 b.passed, b.failed, b.aborted, b.open { white-space: nowrap; }
 svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: var(--soft); }
@@ -120,15 +120,21 @@ def _row(one: Judgement) -> str:
         _number(one.reached_s, "s", 1),
         _number(one.held_s, "s"),
         _number(one.mean_w, "W"),
-        _number(one.over_w, "W"),
+        _over(one),
     )
     cells = "".join(f'<td class="n">{figure}</td>' for figure in figures)
     outcome = f'<td><b class="{_look(one.outcome)}">{one.outcome.value}</b></td>'
     return f'<tr><td class="n">{one.level_w / 1000:g} kW</td>{outcome}{cells}<td>{escape(one.sentence)}</td></tr>'
 
 
+def _over(one: Judgement) -> str:
+    """The most over the level, and for how long it was over the band."""
+    watts = _number(one.over_w, "W")
+    return f"{watts}<br>over the band for {one.over_s:.1f} s at most" if one.over_s else watts
+
+
 def _number(value: float | None, unit: str, digits: int = 0) -> str:
-    return "" if value is None else f"{value:.{digits}f} {unit}"
+    return "" if value is None else f"{value:.{digits}f}&nbsp;{unit}"
 
 
 def _method(report: Report) -> list[str]:

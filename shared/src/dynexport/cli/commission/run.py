@@ -25,7 +25,7 @@ INTERRUPTED = "interrupted"
 
 
 @dataclass(slots=True)
-class Test:
+class Trial:
     """What is done level by level; `tell` is for the person who watches."""
 
     site: Site
@@ -80,15 +80,20 @@ class Test:
             if mono - began > TAKES_EFFECT_S:
                 tighter = self.watch.tighter(level_w)
             trouble = self._trouble(level_w, mono - began)
-            if self.switching and (words := switching.look(self.watch.samples, mono)):
-                self.tell(f"  {words}")
+            if self.switching and (switching.begun or self.watch.holds(level_w)):
+                self._tell_of(switching, mono)
         samples = tuple(self.watch.samples[taken:])
         return Run(level_w, began, self.hold_s, samples, tuple(switching.moments), tighter, trouble)
+
+    def _tell_of(self, switching: Switching, mono: float) -> None:
+        """A load is switched only where the level is held: else it would show nothing."""
+        if words := switching.look(self.watch.samples, mono):
+            self.tell(f"  {words}")
 
     def _over(self, began: float, switching: Switching) -> bool:
         mono = self.clock.mono()
         held = mono - began >= WITHIN_S + self.hold_s
-        return held and (not self.switching or switching.settled(mono))
+        return held and (not self.switching or switching.settled(mono) or not switching.begun)
 
     def _trouble(self, level_w: float, since_s: float) -> str:
         if self.stop.is_set():

@@ -37,6 +37,11 @@ class Switching:
         self.load_off = not self.person
 
     @property
+    def begun(self) -> bool:
+        """Whether something was switched, or asked for."""
+        return len(self._words) < len((ON, OFF))
+
+    @property
     def done(self) -> bool:
         """Whether nothing is left to switch."""
         return not self._words and self._asked is None

@@ -11,7 +11,7 @@ import typer
 from dynexport import topics
 from dynexport.cli.commission.judge import Outcome
 from dynexport.cli.commission.page import Report, page, summary
-from dynexport.cli.commission.run import Test
+from dynexport.cli.commission.run import Trial
 from dynexport.cli.commission.watch import MANUAL
 from dynexport.cli.connect import CLOCK, CONFIG, connected, site_of
 from dynexport.cli.running import interruptible
@@ -92,9 +92,9 @@ def _possible(site: Site, file: Path) -> None:
         raise _refused(f"{file} cannot be written", "name another place with --out")
 
 
-def _run(site: Site, levels_w: list[float], hold_s: float, load_switching: bool) -> Test:
+def _run(site: Site, levels_w: list[float], hold_s: float, load_switching: bool) -> Trial:
     with interruptible() as stop, connected(site.mqtt, [*SHOWN, topics.LIMIT, topics.LOAD_READING]) as bus:
-        test = Test(site, bus, CLOCK, stop, typer.echo, hold_s, load_switching)
+        test = Trial(site, bus, CLOCK, stop, typer.echo, hold_s, load_switching)
         test.look(FIRST_LOOK_S)
         if test.watch.manual is not None and _counts(test, CLOCK.now()):
             raise _refused("a limit of your own is in force", "`dynexport limit clear`, then again")
@@ -109,7 +109,7 @@ def _run(site: Site, levels_w: list[float], hold_s: float, load_switching: bool)
     return test
 
 
-def _counts(test: Test, now: datetime) -> bool:
+def _counts(test: Trial, now: datetime) -> bool:
     """Whether a limit of the owner's own still lives."""
     limit = test.watch.manual
     if limit is None or limit.issued_at is None or limit.ttl_s is None:

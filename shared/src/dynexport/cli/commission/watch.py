@@ -72,6 +72,10 @@ class Watch:
             f"{active.export_limit_source} limits export to {active.export_limit_w:.0f} W, which is tighter"
         )
 
+    def holds(self, level_w: float) -> bool:
+        """Whether export is at this level now."""
+        return bool(self.samples) and abs(self.samples[-1].export_w - level_w) <= TOLERANCE * self.rated_w
+
     def obeyed(self, level_w: float) -> bool:
         """Whether limit-engine holds this level, or a tighter one."""
         active = self.active
