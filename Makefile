@@ -64,7 +64,7 @@ lock: ## bring the lock files in line with the pyproject.toml files (needs uv)
 	@command -v uv >/dev/null || { echo "lock: uv is needed; type: pipx install uv"; exit 2; }
 	$(UV_COMPILE) -o requirements.lock
 	$(UV_COMPILE) requirements-dev.in -c requirements.lock -o requirements-dev.lock
-	$(UV_INDEPENDENT) requirements-independent.in -o requirements-independent.lock
+	$(UV_INDEPENDENT) requirements-independent.in --override requirements-independent-override.in -o requirements-independent.lock
 
 clean: ## remove the environment and every cache
 	rm -rf .venv .venv-conformance .venv-independent .mypy_cache .ruff_cache .pytest_cache .hypothesis

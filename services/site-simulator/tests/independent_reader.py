@@ -5,6 +5,7 @@ Usage: independent_reader.py READER PORT UNIT [LIMIT]. Prints what the package s
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from typing import Any
@@ -66,11 +67,69 @@ def sungrow(port: int, unit: int) -> dict[str, Any]:
     return dict(client.latest_scrape)
 
 
+def sma(port: int, unit: int) -> dict[str, Any]:
+    """`py_sma_modbus`: SMA's list of a Tripower, which has the CORE1's addresses; and whom `pysma` takes it for."""
+    from py_sma_modbus.modbus import Modbus
+    from pysma.sma_modbus import SMAModbus
+
+    async def who() -> Any:
+        async with SMAModbus(host=HOST, port=port, sma_unit_id=unit) as device:
+            return await device.device_info()
+
+    client = Modbus(HOST, port, unit)
+    for address in (30217, 30231, 30775, 30777, 30803, 40210):
+        client.poll_register(address)
+    told = asyncio.run(who())
+    return {str(each.id): each.value for each in client.run()} | {
+        "type": told.type,
+        "maker": told.manufacturer,
+    }
+
+
+def pysma(port: int, unit: int, limit_pct: str | None) -> dict[str, Any]:
+    """`pysma`: model 123 of the unit that is 123 above SMA's own; it writes a limit and reads it back."""
+    from pysma.modbus_controls import ModbusControl
+    from pysma.sma_modbus import SMAModbus
+
+    async def limited() -> float | None:
+        async with SMAModbus(host=HOST, port=port, sma_unit_id=unit) as device:
+            await device.discover()
+            await device.set_control(ModbusControl.POWER_LIMIT, float(limit_pct or 100))
+            limit: float | None = await device.get_control(ModbusControl.POWER_LIMIT)
+            return limit
+
+    return {"limit_pct": asyncio.run(limited())}
+
+
+def gavazzi(port: int, unit: int) -> dict[str, Any]:
+    """`carlo_gavazzi_energy_meter_modbus`: which model it is, and what it measures."""
+    from carlo_gavazzi_energy_meter_modbus.detect import async_identify
+    from carlo_gavazzi_energy_meter_modbus.em300.components import Measurements
+    from modbus_connection import ModbusTcpParams
+    from modbus_connection.tmodbus import ModbusConnection
+
+    async def measured() -> dict[str, Any]:
+        connection = ModbusConnection(ModbusTcpParams(host=HOST, port=port))
+        await connection.connect()
+        meter = connection.for_unit(unit)
+        model, values = await async_identify(meter), Measurements(meter)
+        await values.async_update()
+        await connection.close()
+        return {
+            "family": model.family.value, "power_w": values.active_power, "power_a_w": values.active_power_l1,
+            "frequency_hz": values.frequency,
+        }  # fmt: skip
+
+    return asyncio.run(measured())
+
+
 def main(reader: str, port: int, unit: int, limit: str | None) -> dict[str, Any]:
     """What one reader says."""
-    if reader == "solaredge":
-        return solaredge(port, unit, limit)
-    return sungrow(port, unit) if reader == "sungrow" else sdm(reader, port, unit)
+    limiting = {"solaredge": solaredge, "pysma": pysma}
+    reading = {"sungrow": sungrow, "sma": sma, "gavazzi": gavazzi}
+    if reader in limiting:
+        return limiting[reader](port, unit, limit)
+    return reading[reader](port, unit) if reader in reading else sdm(reader, port, unit)
 
 
 if __name__ == "__main__":

@@ -146,3 +146,29 @@ def test_sungrowclient_reads_a_hybrid_its_meter_and_its_limit() -> None:
         assert said["power_w"] == pytest.approx(RATED_W, abs=5)
         assert said["export_w"] == -said["meter_w"] == pytest.approx(EXPORT_W, abs=5)
         assert (said["nominal_kw"], said["limit_w"]) == (RATED_W / 1000, LIMIT_W)
+
+
+@pytest.mark.needs("independent", "python3.12")
+def test_py_sma_modbus_reads_a_core1_and_pysma_knows_what_it_is() -> None:
+    with Roof("sma-core1", "sma-core1-meter", unit=3, shared=True) as roof:
+        said = says("sma", roof.port, 3)
+        assert said["30775"] == pytest.approx(RATED_W, abs=5)
+        assert said["30777"] == pytest.approx(RATED_W / 3, abs=5)
+        assert (said["30803"], said["30231"]) == (50.0, RATED_W)
+        assert said["30217"] == "Unknown Value 51"  # "closed"; it has no list of words of its own
+        assert (said["maker"], said["type"]) == ("SMA", "STP50-40")
+
+
+@pytest.mark.needs("independent", "python3.12")
+def test_pysma_limits_an_inverter_through_model_123_and_it_obeys() -> None:
+    with Roof("sunspec", unit=126) as roof:
+        assert says("pysma", roof.port, 3, 30)["limit_pct"] == 30
+        assert roof.truth["generation_w"] == pytest.approx(3000, abs=5)
+
+
+@pytest.mark.needs("independent", "python3.12")
+def test_carlo_gavazzi_energy_meter_modbus_knows_an_em340_and_reads_it() -> None:
+    with Roof("sma-core1", "em340", unit=3) as roof:
+        said = says("gavazzi", roof.meter_port, 1)
+        assert said["power_w"] == said["power_a_w"] == pytest.approx(-EXPORT_W, abs=5)
+        assert (said["family"], said["frequency_hz"]) == ("EM340", 50.0)

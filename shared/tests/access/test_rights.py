@@ -29,7 +29,7 @@ def writers(path: str) -> set[str]:
         ("active", {"limit-engine"}),
         ("setpoint/roof", {"limit-engine"}),
         ("battery/home/reading", {"meter-reader"}),
-        ("load/boiler/reading", set()),
+        ("load/boiler/reading", {"meter-reader"}),
         ("service/limit-engine/health", {"limit-engine"}),
         ("service/owner/event", set()),
         ("request/limit-engine/pause", {"owner", "dashboard"}),

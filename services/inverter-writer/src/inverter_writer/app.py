@@ -16,6 +16,7 @@ from dynexport.modbus.address import Address, address_of
 from dynexport.modbus.drivers import persists, scope
 from dynexport.modbus.endpoint import Endpoint, ModbusError
 from dynexport.modbus.meter_job import MeterJob
+from dynexport.modbus.proxy.sharing import Sharing
 from dynexport.modbus.sunspec_meter import MeterValues
 from dynexport.modbus.worker import EndpointWorker, Job
 from dynexport.ports import RawReceived, Received
@@ -46,6 +47,7 @@ class Writer:
         self.jobs = {inverter.id: self._job(inverter) for inverter in context.site.modbus_inverters}
         self._meter: deque[tuple[MeterValues, datetime] | ModbusError] = deque(maxlen=100)
         self.workers = self._make_workers()
+        self.sharing = Sharing(context, context.site.modbus_devices, self.workers)
         self._heartbeat = int(os.environ.get(HEARTBEAT, "-1"))
         if self._heartbeat >= 0:
             os.set_blocking(self._heartbeat, False)
@@ -56,6 +58,7 @@ class Writer:
         self.context.bus.subscribe(topics.REQUEST)
         for worker in self.workers:
             worker.start()
+        self.sharing.start()
 
     def connected(self, now: Moment) -> None:
         """Say everything afresh."""
@@ -72,6 +75,7 @@ class Writer:
             elif received.topic is topics.REQUEST and received.ids == ADOPT:
                 self._adopt(received)
         self._watch_threads(now.mono)
+        self.sharing.tell()
         while self._meter:
             found = self._meter.popleft()
             if isinstance(found, ModbusError):
@@ -87,6 +91,7 @@ class Writer:
 
     def stop(self, now: Moment) -> None:
         """Leave in each inverter what `control.on_stop` says, then end the threads."""
+        self.sharing.stop()
         for job in self.jobs.values():
             job.begin_stop()
         for worker in self.workers:
@@ -103,8 +108,8 @@ class Writer:
             worker.stop(1.0)
 
     def health(self) -> HealthPart:
-        """Errors of devices so far."""
-        return HealthPart(device_errors=self.voice.errors)
+        """Errors of devices so far, and what others have had of shared endpoints."""
+        return HealthPart(device_errors=self.voice.errors, learned=self.sharing.health())
 
     def _job(self, inverter: ModbusInverter) -> InverterJob:
         site = self.context.site

@@ -137,6 +137,12 @@ class Site(Section):
         return tuple(inverter for inverter in self.inverters if isinstance(inverter, ModbusInverter))
 
     @property
+    def modbus_devices(self) -> tuple[ModbusInverter | ModbusMeter, ...]:
+        """Everything that answers by Modbus."""
+        meters = (self.meter,) if isinstance(self.meter, ModbusMeter) else ()
+        return (*self.modbus_inverters, *meters)
+
+    @property
     def foreign_topics(self) -> tuple[str, ...]:
         """The topics of other publishers that meter-reader reads, each once."""
         named = [self.meter.topic] if isinstance(self.meter, MqttMeter) else []

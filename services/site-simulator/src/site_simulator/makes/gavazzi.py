@@ -13,6 +13,7 @@ from site_simulator.world import World
 VOLTS, LINE_VOLTS, AMPS, WATTS, VA, VAR = 0x00, 0x06, 0x0C, 0x12, 0x18, 0x1E
 MEAN_V, MEAN_LINE_V, TOTAL_W, TOTAL_VA, TOTAL_VAR = 0x24, 0x26, 0x28, 0x2A, 0x2C
 FACTOR, TOTAL_FACTOR, FREQUENCY, IMPORT_KWH, EXPORT_KWH = 0x2E, 0x31, 0x33, 0x34, 0x4E
+CODE = 0x0B
 WH_PER_KWH = 1000.0
 KIND, STOP = "s32-low", 0x50
 
@@ -31,13 +32,22 @@ def table() -> list[Register]:
     return filled(VOLTS, STOP, listed)
 
 
-class Gavazzi(MakeMeter):
-    """Each phase and the sum."""
+class Em24(MakeMeter):
+    """Each phase and the sum; `code` is what the meter says that it is."""
 
     both = True
+    code = 1648
 
     def __init__(self, world: World) -> None:
         super().__init__(world, table())
+
+    def read(self, address: int, count: int) -> list[int]:
+        """The table; but a read of 0x0B alone is answered with the code of the model."""
+        return [self.code] if (address, count) == (CODE, 1) else super().read(address, count)
+
+    def read_input(self, address: int, count: int) -> list[int]:
+        """Likewise."""
+        return self.read(address, count)
 
     def refresh(self, now: float) -> None:
         """What the site meter shows."""
@@ -60,3 +70,9 @@ class Gavazzi(MakeMeter):
         put(FREQUENCY, HERTZ)
         put(IMPORT_KWH, self.world.import_wh / WH_PER_KWH)
         put(EXPORT_KWH, self.world.export_wh / WH_PER_KWH)
+
+
+class Em340(Em24):
+    """The same table under another code."""
+
+    code = 341
