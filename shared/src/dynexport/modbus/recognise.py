@@ -18,9 +18,12 @@ def recognise(endpoint: Endpoint, unit: int, *, silent: bool) -> str | None:
     question for registers that they do not have, and each such silence takes its time.
     """
     for name in names():
-        found = description(name)
+        found, settle_s = description(name), endpoint.settle_s
         if found.recognise and (not silent or found.unit == unit) and _is(endpoint, unit, found):
             return name
+        endpoint.settle_s = (
+            settle_s  # what one make wants before its first question, the others need not wait for
+        )
     return None
 
 
