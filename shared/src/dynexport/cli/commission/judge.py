@@ -1,7 +1,8 @@
 """Whether a site reached a level in time and held it: from samples, pure.
 
-A level is held when export stays within 4 % of the inverters' ratings of it. Of the ratings, because 4 % of rated
-power is what AS/NZS 4777.2 allows an inverter's own measurement, and 4 % of a limit of 0 W would be nothing at all.
+A level is held when export stays within 4 % of the inverters' ratings of it. Of the ratings, because what inverters
+and meters are off by goes with their size, not with the level, and 4 % of a limit of 0 W would be nothing at all. The
+distributors' papers that were at hand do not say of what.
 """
 
 from __future__ import annotations

@@ -130,7 +130,7 @@ def _row(one: Judgement) -> str:
 def _over(one: Judgement) -> str:
     """The most over the level, and for how long it was over the band."""
     watts = _number(one.over_w, "W")
-    return f"{watts}<br>over the band for {one.over_s:.1f} s at most" if one.over_s else watts
+    return f"{watts}<br>{one.over_s:.1f}&nbsp;s over the band" if one.over_s else watts
 
 
 def _number(value: float | None, unit: str, digits: int = 0) -> str:
@@ -146,9 +146,9 @@ def _method(report: Report) -> list[str]:
         "<h2>How it was judged</h2>",
         "<p>Each level was asked for as an export limit of the owner's (<code>limit/manual</code>). It counts as "
         f"passed when export came within {band_w:.0f} W of it in {WITHIN_S:.0f} s and stayed there for {hold_s:.0f} s, "
-        f"{loads}. {allowed}, not of the level: that is what AS/NZS 4777.2 allows an inverter's own power "
-        "measurement, and 4 % of 0 W would be nothing. After a change of the house's load export has "
-        f"{WITHIN_S:.0f} s to come back. Export is what the site's own meter said.</p>",
+        f"{loads}. {allowed}, not of the level: what inverters and meters are off by goes with their size, and 4 % of "
+        "0 W would be nothing; the column <i>most over</i> has the watts. After a change of the house's load export "
+        f"has {WITHIN_S:.0f} s to come back. Export is what the site's own meter said.</p>",
         "<p><b>Not reachable now</b>: the sun, less what the house used, gave less than that level. <b>Not testable"
         "</b>: another source held export lower, and this test never loosens one.</p>",
     ]
