@@ -229,7 +229,8 @@ def test_a_meter_that_repeats_one_value_is_found(stack: Any) -> None:
 
 
 @pytest.mark.integration
-def test_a_meter_that_shows_ten_times_the_power_is_found(stack: Any) -> None:
-    done = stepped(stack, ("scaled", "--id", "meter", "--value", "10"))
+@pytest.mark.parametrize("part", [10, 1000])
+def test_a_meter_that_shows_a_part_of_the_power_is_found(stack: Any, part: int) -> None:
+    done = stepped(stack, ("scaled", "--id", "meter", "--value", str(1 / part)))
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "it shows 10 times as much" in done.stdout
+    assert f"it shows only 1/{part} of the step" in done.stdout

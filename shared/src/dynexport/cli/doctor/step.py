@@ -20,7 +20,8 @@ ENGINE = "limit-engine"
 STEP = 0.05
 MOST_STEPS = 3
 ANSWERS_WITHIN_S = 3.0
-CALM_WITHIN_S = 20.0
+CALM_WITHIN_S, ENOUGH_WITHIN_S = 20.0, 30.0
+ENOUGH = 0.15
 POLL_S = 0.1
 HEARD = (topics.METER_READING, topics.INVERTER_READING, topics.ACTIVE, topics.EVENT)
 NOTICED = ("meter_implausible", "mode_open_loop", "mode_failsafe")
@@ -130,10 +131,13 @@ def _step(bus: MqttBus, watched: Watched, rated_w: float) -> Shift | None:
 
 
 def _await_calm(bus: MqttBus, watched: Watched, rated_w: float) -> None:
-    """Look until the inverter stands still, but not for ever: a loop that hunts is stepped too."""
-    end = CLOCK.mono() + CALM_WITHIN_S
+    """Look until the inverter stands still and makes enough; not for ever: a loop that hunts is stepped on its way."""
+    began = CLOCK.mono()
     _listen(bus, watched, BEFORE_S)
-    while CLOCK.mono() < end and not calm(watched.samples, CLOCK.mono(), rated_w):
+    while (waited_s := CLOCK.mono() - began) < ENOUGH_WITHIN_S:
+        still = waited_s >= CALM_WITHIN_S or calm(watched.samples, CLOCK.mono(), rated_w)
+        if still and watched.made and watched.made[-1][1] > ENOUGH * rated_w:
+            return
         _listen(bus, watched, POLL_S)
 
 
