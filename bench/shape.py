@@ -23,8 +23,10 @@ def site(
     feeds: Sequence[str] = (),
     phase_limit_w: float | None = None,
     batteries: Sequence[dict[str, Any]] = (),
+    loads: Sequence[dict[str, Any]] = (),
     device: str | None = None,
     meter_device: str | None = None,
+    meter_serial: dict[str, Any] | None = None,
     **simulator: Any,
 ) -> dict[str, Any]:
     """Ratings that sum to 10 kW, polls of 0.2 s, script-driven sun.
@@ -32,12 +34,16 @@ def site(
     With `meter_behind` the meter shares the first inverter's endpoint; with `serial` all share that bus, and are
     polled as fast as a line of 9600 baud can. With `obligation_w` there is an obligation `utility` whose fallback is
     that export. With `feeds`, the phase of each inverter, the site has three phases. `device` and `meter_device` are
-    makes by description; a meter of the inverter's own make is read through it.
+    makes by description; a meter of the inverter's own make is read through it. `meter_serial`: it has a line of its
+    own.
     """
     inverters = [_inverter(index, count, feeds) for index in range(count)]
     meter = _device(240, dict(inverters[0]["tcp"]) if meter_behind else _place())
     if serial is not None:
         _share_bus(serial, inverters, meter)
+    if meter_serial is not None:
+        del meter["tcp"]
+        meter |= {"serial": meter_serial, "poll_s": 0.5}
     _of_makes(device, meter_device, inverters, meter)
     phases = 3 if feeds else 1
     return {
@@ -51,6 +57,7 @@ def site(
         "meter": meter,
         "inverters": inverters,
         "batteries": list(batteries),
+        "loads": list(loads),
         "sources": _sources(obligation_w),
         "control": {"enabled": True},
         "simulator": {"sun": "script", "load_w": 5000, **simulator},
@@ -83,8 +90,7 @@ def _of_makes(
 ) -> None:
     for entry, name in [*((inverter, device) for inverter in inverters), (meter, meter_device)]:
         if name is not None:
-            unit = entry["unit"] if "serial" in entry else description(name).unit
-            entry |= {"driver": "registers", "device": name, "unit": unit}
+            entry |= {"driver": "registers", "device": name, "unit": description(name).unit}
     if device is not None:
         for inverter in inverters:
             inverter["i_have_tested_this"] = True

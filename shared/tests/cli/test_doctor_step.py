@@ -83,6 +83,13 @@ def test_with_a_battery_a_part_that_is_missing_may_be_the_batterys() -> None:
     assert "battery" in of_meter(200.0, batteries=[{"id": "b", "rated_w": 5000}])[2]
 
 
+def test_an_inverter_with_a_loop_of_its_own_may_make_up_for_the_step() -> None:
+    hybrid = {**SITE["inverters"][0], "id": "hybrid", "driver": "registers", "device": "goodwe-et", "unit": 2}
+    judged = of_meter(20.0, inverters=[*SITE["inverters"], hybrid])
+    assert judged[0] is Verdict.DOUBT
+    assert "hybrid may have made up" in judged[1]
+
+
 @pytest.mark.parametrize(
     ("made_w", "verdict", "said"),
     [

@@ -16,12 +16,13 @@ from limit_engine.inverters import Track
 from limit_engine.latency import MeterLatency
 from limit_engine.load import LoadEstimate, LoadFollower, LoadSample
 from limit_engine.meter import MeterSample, MeterStream
+from limit_engine.own_loops import OwnLoops
 from limit_engine.phases import PhaseLoads
 from limit_engine.plausibility import Plausibility
 from limit_engine.ramp import Ramp
 from limit_engine.shares import reach_w, shares_w
 from limit_engine.terms import Bounds, Decision, Plan
-from limit_engine.view import load_of_a_phase, load_of_the_site, window
+from limit_engine.view import Window, load_of_a_phase, load_of_the_site, window
 
 __all__ = ["Bounds", "ControlLaw", "Decision", "Plan"]
 
@@ -45,6 +46,7 @@ class ControlLaw:
     _feeds: dict[str, str] = field(init=False)
     _rated_on_w: dict[str, float] = field(init=False)
     _load: LoadFollower = field(default_factory=LoadFollower)
+    _own_loops: OwnLoops = field(default_factory=OwnLoops)
     _sample: MeterSample | None = None
     _complete: bool = False
     _meter_heard: float = float("-inf")
@@ -82,6 +84,21 @@ class ControlLaw:
             ),
             None,
         )
+
+    @property
+    def sample(self) -> MeterSample | None:
+        """The newest meter sample of closed loop."""
+        return self._sample
+
+    def seen(self, mono: float) -> Window | None:
+        """The window of that sample, and what the inverters made in it; None without one."""
+        if self._sample is None:
+            return None
+        return window(self._sample, self.latency.window_s, self._answering(mono))
+
+    def timely(self, mono: float) -> bool:
+        """Whether the meter is young enough to raise by."""
+        return mono - self._meter_heard <= 2.0 * self.plan.meter_period_s + 0.1
 
     @property
     def load(self) -> LoadEstimate | None:
@@ -152,6 +169,7 @@ class ControlLaw:
             target_w = min(target_w, reach_w(target_w, phases_w, self.tracks, taking, bounds.caps_w))
         total_w = self.ramp.follow(target_w, mono, may_rise=may_rise)
         shares = shares_w(total_w, phases_w, self.tracks, taking, bounds.caps_w, self._headroom(bounds))
+        shares = self._own_loops.make_room(shares, taking, total_w, mono)
         for name, track in self.tracks.items():
             shares[name] = track.ramp.follow(shares[name], mono, may_rise=may_rise)
             track.command(shares[name], mono)

@@ -24,17 +24,20 @@ STATES: dict[str, str] = {
     "garbage": "bytes come that are no answer",
     "noise": "stray bytes come before each answer (RTU only)",
     "bad_crc": "the answer's checksum is wrong (RTU only)",
+    "deaf": "a battery takes what it is told and does not do it",
     "night": "no sun, and the Modbus of the inverter (without an id: of all) goes dark",
 }
 ACTIONS: dict[str, str] = {
-    "load_w": "the house uses `value` watts from now on; with an id a, b or c that phase alone",
+    "load_w": "the house uses `value` watts from now on; with an id that phase (a, b, c), or that load wants them",
+    "soc_pct": "a battery is charged to `value` percent",
     "available_pct": "the sun gives `value` percent of the rating from now on",
     "gain": "the limit's scale error becomes `value` (1.05: 5 % too much)",
     "slow": "the inverter's lag becomes `value` seconds",
     "noise": "the meter's noise becomes `value` watts",
     "reset": "every connection is broken once with RST; a serial adapter is replugged",
     "power_cycle": "a device's power is cut: what is not in flash is lost; silent for `value` seconds (3)",
-    "revert": "the inverter's own timer runs out now: 123 releases its limit, 704 takes its reversion value",
+    "revert": "the inverter's own timer runs out now: 123 releases its limit, 704 takes its reversion value, one that "
+    "regulates the export itself forgets its limit",
     "clear": "every fault ends",
 }
 EVERYTHING = ""

@@ -9,7 +9,7 @@ from typing import Any
 
 from dynexport.settings.base import Serial, Tcp
 from dynexport.settings.problems import Problem
-from dynexport.settings.shape import Location, dotted
+from dynexport.settings.shape import Location, dotted, value_at
 from dynexport.settings.shares import sharing
 from dynexport.settings.source import Source
 
@@ -24,7 +24,7 @@ BITS_PER_BYTE, TURN_S = 10, 0.02
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """An inverter or the meter, as far as its place in the file makes sense."""
+    """An inverter, a battery or the meter, as far as its place in the file makes sense."""
 
     place: Location
     name: str
@@ -52,13 +52,20 @@ def places(source: Source) -> list[Problem]:
 
 
 def _devices(source: Source) -> Iterator[Device]:
-    """The inverters, then the meter: where two differ it is the meter that is told."""
-    inverters = source.data.get("inverters")
-    listed = enumerate(inverters) if isinstance(inverters, list) else ()
-    entries: list[tuple[Location, Any]] = [(("inverters", number), entry) for number, entry in listed]
+    """The inverters, batteries with a place of their own, the meter: where two differ the later one is told."""
+    entries: list[tuple[Location, Any]] = list(_listed(source, "inverters"))
+    for place, battery in _listed(source, "batteries"):
+        if isinstance(battery, dict):
+            entries.append(((*place, "sunspec"), battery.get("sunspec")))
     for place, entry in [*entries, (METER, source.data.get("meter"))]:
         if isinstance(entry, dict) and (device := _device(place, entry)):
             yield device
+
+
+def _listed(source: Source, section: str) -> Iterator[tuple[Location, Any]]:
+    entries = source.data.get(section)
+    for number, entry in enumerate(entries) if isinstance(entries, list) else ():
+        yield (section, number), entry
 
 
 def _device(place: Location, entry: dict[str, Any]) -> Device | None:
@@ -74,16 +81,22 @@ def _device(place: Location, entry: dict[str, Any]) -> Device | None:
 
 
 def _units(devices: list[Device], source: Source) -> Iterator[Problem]:
-    """An inverter has its unit for itself; a real meter may be a model in an inverter's own map (SolarEdge)."""
+    """An inverter has its unit for itself; a real meter may be a model in an inverter's own map (SolarEdge), and so may
+    a simulated one of a described make.
+    """
     first: dict[tuple[Any, ...], Device] = {}
     for device in devices:
         where = (device.bus, str(device.unit))
-        if device.place == METER and source.data.get("simulator") is None:
+        if device.place == METER and (source.data.get("simulator") is None or _described(source)):
             continue
         if where in first:
             kind = "tcp" if device.kind == "tcp" else "serial port"
             yield source.problem(device.place, f"has the same {kind} and unit as {first[where].name}")
         first.setdefault(where, device)
+
+
+def _described(source: Source) -> bool:
+    return bool(value_at(source.data, ("meter", "driver")) == "registers")
 
 
 def _agreement(devices: list[Device], source: Source) -> Iterator[Problem]:

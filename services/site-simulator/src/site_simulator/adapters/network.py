@@ -94,6 +94,13 @@ class Network(threading.Thread):
         """Break connections with RST; in the world's thread."""
         self._resets |= {place for name, place in self._behind.items() if device in (None, name)}
 
+    def revert(self, device: str | None) -> None:
+        """Let a device, or all, forget what it was told; in the world's thread."""
+        now = self.world.advance()
+        for name, each in self.devices.items():
+            if device in (None, name):
+                each.revert(now)
+
     def power_cycle(self, device: str | None, dark_s: float | None) -> None:
         """Cut a device's power, or all devices'; in the world's thread. Raises ValueError for an unknown one."""
         if device is not None and device not in self.devices:
@@ -133,6 +140,9 @@ class Network(threading.Thread):
             await (each.close() if place in refusing else each.open())
         plant = self.world.plant
         phases = {f"site_{phase}_w": power_w for phase, power_w in zip(PHASES, plant.phases_w, strict=False)}
+        stands = plant.beside
+        beside = {"battery_w": stands.discharge_w} if stands.batteries else {}
+        beside |= {"loads_w": stands.load_w} if stands.loads else {}
         self.truth = {
             "hour": round(self.world.hour, 3),
             "site_w": round(plant.site_w, 1),
@@ -140,7 +150,7 @@ class Network(threading.Thread):
             "load_w": round(plant.load_w, 1),
             "generation_w": round(plant.generation_w, 1),
             "available_w": round(sum(inverter.available_w for inverter in plant.inverters), 1),
-            **{name: round(power_w, 1) for name, power_w in phases.items()},
+            **{name: round(power_w, 1) for name, power_w in {**phases, **beside}.items()},
         }
         self._write_line(
             {
@@ -149,6 +159,7 @@ class Network(threading.Thread):
                 "load_w": plant.load_w,
                 "generation_w": plant.generation_w,
                 **phases,
+                **beside,
             }
         )
 
@@ -157,5 +168,5 @@ class Network(threading.Thread):
             return
         self._file.write(json.dumps(line) + "\n")
         self._lines += 1
-        if self._lines % FLUSH_EVERY == 0 or "write" in line:
+        if self._lines % FLUSH_EVERY == 0 or "site_w" not in line:
             self._file.flush()

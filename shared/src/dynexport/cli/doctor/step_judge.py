@@ -7,6 +7,8 @@ from statistics import median
 
 from dynexport.cli.doctor.finding import Finding, doubt, ok, wrong
 from dynexport.cli.doctor.step_seen import Shift
+from dynexport.messages import Scope
+from dynexport.modbus.drivers import scope
 from dynexport.settings.models import Inverter, Site
 from dynexport.sharing import PHASES
 
@@ -30,7 +32,7 @@ def judge(
     findings = [_obeys(inverter.id, made_w, step_w)]
     if -made_w >= OBEYS * step_w:
         middle = sorted(counted, key=lambda shift: shift.ratio)[len(counted) // 2]
-        findings += [_meter(site, middle, meter_most_w), *_phases(site, inverter, middle)]
+        findings += [_meter(site, inverter, middle, meter_most_w), *_phases(site, inverter, middle)]
     if not calm:
         sentence = "the sun or the house's load changed in each step, so this is no more than a hint"
         findings.append(doubt("step", sentence, "ask again when clouds and loads rest"))
@@ -57,10 +59,13 @@ def _obeys(name: str, made_w: float, step_w: float) -> Finding:
     return ok(name, f"it obeys: {told}")
 
 
-def _meter(site: Site, shift: Shift, most_w: float) -> Finding:
+def _meter(site: Site, inverter: Inverter, shift: Shift, most_w: float) -> Finding:
     moved = abs(shift.meter_w) > SIGNIFICANT * shift.noise_w
     if site.meter.location == "consumption":
         return _of_consumption(shift, moved)
+    loops = [one.id for one in site.inverters if one.id != inverter.id and scope(one) is Scope.EXPORT]
+    if loops and 0 <= shift.ratio < ALL[0]:
+        return _made_up(shift, loops)
     if not moved or abs(shift.ratio) < min(FACTORS) / AROUND:
         return _unmoved(site, shift, most_w)
     size = abs(shift.ratio)
@@ -82,6 +87,15 @@ def _of_consumption(shift: Shift, moved: bool) -> Finding:
         )
     sentence = f"it moves with the inverter, by {100 * abs(shift.ratio):.0f} % of the step"
     return wrong("meter", sentence, "does it sit at the grid connection? then `meter.location: feed_in`")
+
+
+def _made_up(shift: Shift, loops: Sequence[str]) -> Finding:
+    sentence = (
+        f"it shows {100 * shift.ratio:.0f} % of the step: {', '.join(loops)} may have made up for the rest"
+    )
+    return doubt(
+        "meter", sentence, "an inverter with a loop of its own does so: switch its limit off meanwhile"
+    )
 
 
 def _unmoved(site: Site, shift: Shift, most_w: float) -> Finding:
