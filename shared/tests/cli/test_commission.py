@@ -279,6 +279,20 @@ def test_a_load_is_switched_by_the_person_who_is_asked(stack: Any) -> None:
 
 
 @pytest.mark.integration
+def test_a_controllable_load_is_switched_by_its_limit_and_nobody_is_asked(stack: Any) -> None:
+    stack.site["loads"] = [{"id": "boiler", "rated_w": 2000}]
+    out = running(stack)
+    done = stack.run(
+        "commission", "--yes", "--levels", "1500", "--hold", "20", "--out", str(out), within_s=200.0
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "please" not in done.stdout
+    assert "the controllable loads go on" in done.stdout
+    assert done.stdout.count("seen: the house uses") == 2
+    assert out.read_text().count('<line class="switch"') == 2
+
+
+@pytest.mark.integration
 def test_ctrl_c_leaves_the_failsafe_in_force_and_a_report(stack: Any) -> None:
     out = running(stack)
     command = [sys.executable, "-m", "dynexport.cli", "commission", "--yes", "--levels", "4000"]
