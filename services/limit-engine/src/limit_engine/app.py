@@ -24,6 +24,8 @@ from limit_engine.side_speaker import SideSpeaker
 from limit_engine.site import Others, batteries, phase_bounds, unseen_w
 from limit_engine.speaker import Hold, Speaker
 from limit_engine.standby import Standby
+from limit_engine.step import Stepper
+from limit_engine.stepping import answer
 from limit_engine.watch import Watch
 
 TICK_S = 0.2
@@ -68,6 +70,7 @@ class Engine:
         self.sources = {
             name: sources.SourceState(name, source, started) for name, source in context.site.sources.items()
         }
+        self.stepper = Stepper()
         self.running = False
         self._handlers: dict[Topic, Callable[[Received, Moment], None]] = {
             topics.METER_READING: self._meter,
@@ -111,6 +114,7 @@ class Engine:
         limits = side_limits(envelope, decision.mode, self.sources.values())
         orders = self.side.decide(self.law, decision, bounds, limits, now.mono)
         hold = self._own_loops(bounds, decision.mode, now.mono, open_switch=envelope.open)
+        decision = self.stepper.apply(decision, self.law.tracks, now.mono)
         self.watch.look(self.law, decision, bounds, self.sources, now.mono)
         self.watch.look_beside(orders)
         waiting_for = self._waiting_for(now.mono)
@@ -283,6 +287,8 @@ class Engine:
         request = received.message
         if received.ids == ("limit-engine", "pause") and isinstance(request, m.Request):
             self._pause(request, now.mono)
+        elif received.ids == ("limit-engine", "step") and isinstance(request, m.Request):
+            answer(self.context, self.stepper, request, self.law.tracks, self.capabilities, now.mono)
 
     def _pause(self, request: m.Request, mono: float) -> None:
         state = self.sources.get(request.source or "")

@@ -44,10 +44,9 @@ def meter(found: Sequence[Found], old: Entry) -> Entry:
     if chosen == OTHER:
         place = _place(old)
         unit = ask("Its Modbus unit id", whole(0, 247), old.get("unit"))
-    else:
-        device = meters[int(chosen) - 1]
-        place, unit = where(device), device.unit
-    return {"driver": "sunspec", **place, "unit": unit, "location": _location(old), **kept}
+        return {"driver": "sunspec", **place, "unit": unit, "location": _location(old), **kept}
+    device = meters[int(chosen) - 1]
+    return {**_driver(device), **where(device), "unit": device.unit, "location": _location(old), **kept}
 
 
 def _location(old: Entry) -> str:
@@ -89,7 +88,8 @@ def inverters(found: Sequence[Found], old: Sequence[Entry], phases: int) -> list
             if yes(
                 f"Is {number} ({device.address} unit {device.unit}) one of yours?", before is not None or None
             ):
-                entries.append(_inverter({**(before or {}), **_from(device)}, taken, phases, before or {}))
+                kept = {key: value for key, value in (before or {}).items() if key != "device"}
+                entries.append(_inverter({**kept, **_from(device)}, taken, phases, before or {}))
     typed = [before for before in old if not any(_same_place(device, [before]) for device in candidates)]
     for before in typed:
         if yes(f"Keep the inverter {before.get('id')}?", True):
@@ -188,7 +188,14 @@ def where(device: Found) -> Entry:
 
 def _from(device: Found) -> Entry:
     assert device.rated_w is not None
-    return {"driver": "sunspec", **where(device), "unit": device.unit, "rated_w": round(device.rated_w)}
+    return {**_driver(device), **where(device), "unit": device.unit, "rated_w": round(device.rated_w)}
+
+
+def _driver(device: Found) -> Entry:
+    """By its own map, or by the description that it was recognised by."""
+    return (
+        {"driver": "sunspec"} if device.device is None else {"driver": "registers", "device": device.device}
+    )
 
 
 def _same_place(device: Found, old: Sequence[Entry]) -> Entry | None:
