@@ -177,7 +177,10 @@ class Engine:
                 return
             moment = _measured(received, reading.issued_at, reading.measured_at)
             battery_w = self.others.battery_w(now.mono)
-            self.law.hear_meter(moment, received.mono, reading.power_w, battery_w, self._phases_of(reading))
+            phases_w, islanded = self._phases_of(reading), reading.islanded
+            self.law.hear_meter(
+                moment, received.mono, reading.power_w, battery_w, phases_w, islanded=islanded
+            )
 
     def _phases_of(self, reading: m.MeterReading) -> tuple[float, ...]:
         """Its power by phase where each is limited; empty when it does not say all three."""

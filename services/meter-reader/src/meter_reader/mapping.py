@@ -60,7 +60,7 @@ class Mapping:
 
     def read(self, payload: bytes) -> Sample:
         """One message; raises Odd without a finite power, or without the time where one is mapped."""
-        document = _decode(payload)
+        document = decode(payload)
         values: dict[str, float] = {}
         left_out = []
         for name, path in self._paths.items():
@@ -126,7 +126,8 @@ def moment(value: Any) -> datetime:
         raise Odd(f"measured_at is no time: {str(value)[:40]!r}") from error
 
 
-def _decode(payload: bytes) -> Any:
+def decode(payload: bytes) -> Any:
+    """A JSON document whose numbers are all floats, as `number` takes them; raises Odd."""
     if len(payload) > LARGEST_PAYLOAD:
         raise Odd(f"more than {LARGEST_PAYLOAD} bytes")
     try:

@@ -23,6 +23,11 @@ STATES: dict[str, str] = {
     "garbage": "bytes come that are no answer",
     "noise": "stray bytes come before each answer (RTU only)",
     "bad_crc": "the answer's checksum is wrong (RTU only)",
+    "islanded": "the site is cut off from the grid, as a Powerwall gateway tells it",
+    "rate_limited": "the gateway answers 429; with `value` it asks for that many seconds of rest",
+    "unauthorized": "the gateway forgets its tokens and refuses new ones, with status `value` (403)",
+    "login_refused": "the gateway refuses the password",
+    "other_certificate": "the gateway shows another certificate at the next connection",
     "night": "no sun, and the Modbus of the inverter (without an id: of all) goes dark",
 }
 ACTIONS: dict[str, str] = {

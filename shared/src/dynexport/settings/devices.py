@@ -134,10 +134,20 @@ class Battery(Other):
         default="may", description="`never`: it only covers the house, by its own meter."
     )
     fields: BatteryFields | None = Field(default=None, description="The mapping of `topic`.")
+    source: Literal["meter"] | None = Field(
+        default=None,
+        description="`meter`: the Powerwall gateway that is the site meter says this one too.",
+    )
 
     @model_validator(mode="after")
     def _mapping_fits(self) -> Self:
         _must_go_together(self.topic, self.fields)
+        return self
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.topic is not None and self.source is not None:
+            raise ValueError("it is read in one way only: keep one of `topic` and `source`")
         return self
 
     @model_validator(mode="after")

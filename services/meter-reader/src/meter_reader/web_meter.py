@@ -1,0 +1,162 @@
+"""A meter behind HTTP as a service: its own thread reads, the service's thread publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from dynexport import topics
+from dynexport.messages import BatteryReading, Level, Message, MeterReading, stamp
+from dynexport.ports import RawReceived, Received
+from dynexport.service import Context, HealthPart, Moment
+from dynexport.settings.models import PowerwallMeter, WebMeter
+from dynexport.topics import Topic
+from dynexport.watchdog import STALLED
+from meter_reader.age import doubt, max_age_s
+from meter_reader.mapping import Sample
+from meter_reader.poller import Poller
+from meter_reader.troubles import Troubles
+from meter_reader.web import Device, Trouble, WebReading
+
+LOOK_AGAIN_S = 1.0
+CUT_AFTER_S = 6.0
+STUCK_S = 12.0
+BATTERY_AGE_S = 5.0
+OFFSET_WORTH_SAYING_S = 5.0
+
+
+class WebMeterReader:
+    """Publishes each reading the moment it is read, stamped with the device's own time, and none twice."""
+
+    def __init__(self, context: Context, settings: WebMeter, device: Device) -> None:
+        self._context = context
+        self._location = settings.location
+        self._oldest_s = max_age_s(settings.poll_s)
+        self._troubles = Troubles(context)
+        self._battery = context.site.meter_battery
+        self._last: dict[Topic, datetime] = {}
+        self._offset_s = 0.0
+        self._offset_said = False
+        self.poller = Poller(device, settings.poll_s, context.clock, context.bus.wake)
+
+    def start(self) -> None:
+        """Begin to read; the connection is made by the first read."""
+        self.poller.start()
+
+    def connected(self, now: Moment) -> None:
+        """Nothing: readings are never published twice."""
+
+    def step(self, inbox: Sequence[Received | RawReceived], now: Moment) -> float:
+        """Publish what the poller has found; it wakes the loop by itself."""
+        if self.poller.crashed is not None:
+            raise self.poller.crashed
+        busy_s = self.poller.busy_for(now.mono)
+        if busy_s > STUCK_S:
+            self._context.fail(STALLED, f"a read of the meter has lasted {STUCK_S:.0f} s")
+        elif busy_s > CUT_AFTER_S:
+            self.poller.device.cut()
+        while self.poller.found:
+            found = self.poller.found.popleft()
+            if isinstance(found, Trouble):
+                self._troubles.happened(found.code, str(found), now.mono)
+            else:
+                self._take(found, now)
+        return LOOK_AGAIN_S
+
+    def stop(self, now: Moment) -> None:
+        """End the thread; one that is still in a call ends with the process."""
+        self.poller.stop(1.5)
+
+    def health(self) -> HealthPart:
+        """Troubles of the meter so far, and how far its clock is from ours."""
+        offset_s = round(self._offset_s, 1)
+        return HealthPart(self._troubles.count, {"meter_clock_offset_s": offset_s} if offset_s else {})
+
+    def _take(self, found: WebReading, now: Moment) -> None:
+        self._look_at_clock(found.offset_s)
+        if found.battery is not None and self._battery is not None:
+            self._publish(
+                topics.BATTERY_READING,
+                BatteryReading,
+                found.battery,
+                now,
+                BATTERY_AGE_S,
+                {},
+                self._battery.id,
+            )
+        more = {"location": self._location, "islanded": found.islanded}
+        if self._publish(topics.METER_READING, MeterReading, found.site, now, self._oldest_s, more):
+            if found.site.left_out:
+                what = f"left out, because the device does not say it: {', '.join(found.site.left_out)}"
+                self._troubles.happened("fields", what, now.mono)
+            else:
+                self._troubles.good(now.mono)
+
+    def _publish(
+        self,
+        topic: Topic,
+        model: type[Message],
+        sample: Sample,
+        now: Moment,
+        oldest_s: float,
+        more: dict[str, Any],
+        *ids: str,
+    ) -> bool:
+        """Whether it was news and good; a repeated reading is neither news nor a mistake, and lets the meter age."""
+        assert sample.measured_at is not None
+        repeated = sample.measured_at == self._last.get(topic)
+        self._last[topic] = sample.measured_at
+        measured_at = sample.measured_at + timedelta(seconds=self._offset_s)
+        odd = doubt(measured_at, now.wall, oldest_s)
+        if odd is not None:
+            self._troubles.happened("stale", f"a reading was dropped: {odd}", now.mono)
+        if repeated or odd is not None:
+            return False
+        stamps = {"issued_at": stamp(now.wall), "measured_at": stamp(min(measured_at, now.wall))}
+        try:
+            reading = model.model_validate({**sample.values, **stamps, **more})
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            what = f"a reading was dropped: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+            self._troubles.happened("refused", what, now.mono)
+            return False
+        self._context.bus.publish(topic, reading, *ids)
+        return True
+
+    def _look_at_clock(self, offset_s: float) -> None:
+        self._offset_s = offset_s
+        if self._offset_said or abs(offset_s) <= OFFSET_WORTH_SAYING_S:
+            return
+        self._offset_said = True
+        message = (
+            f"the meter's clock differs from ours by {offset_s:.0f} s (ours less its): readings are counted by ours. "
+            "Set the one that is wrong"
+        )
+        self._context.event(Level.WARNING, "meter_clock", message, offset_s=round(offset_s, 1))
+
+
+def web_meter(context: Context, settings: WebMeter) -> WebMeterReader:
+    """The service for such a meter; only its own driver is imported."""
+    return WebMeterReader(context, settings, _device(context, settings))
+
+
+def _device(context: Context, settings: WebMeter) -> Device:
+    if isinstance(settings, PowerwallMeter):
+        from meter_reader.powerwall.gateway import Gateway
+        from meter_reader.powerwall.open import opener
+
+        connect = opener(settings, Path(context.site.site.state_dir), _sayer(context))
+        has_battery = context.site.meter_battery is not None
+        return Gateway(settings, has_battery=has_battery, clock=context.clock, connect=connect)
+    from meter_reader.adapters.http import PlainHttp
+    from meter_reader.solar_api import SolarApi
+
+    return SolarApi(context.clock, lambda: PlainHttp(settings.host, settings.port))
+
+
+def _sayer(context: Context) -> Callable[[str], None]:
+    return lambda words: context.event(Level.WARNING, "meter_certificate_pinned", words)
