@@ -188,13 +188,49 @@ class InverterControl(Message):
     reason: str | None = None
 
 
+class BatteryState(StrEnum):
+    """What a battery does (SunSpec 124 and 802 `ChaSt`)."""
+
+    OFF = "off"
+    EMPTY = "empty"
+    DISCHARGING = "discharging"
+    CHARGING = "charging"
+    FULL = "full"
+    HOLDING = "holding"
+    TESTING = "testing"
+
+
 class BatteryReading(Message):
     """A battery: `power_w` + is discharge."""
 
     power_w: Watts
     soc_pct: Pct | None = None
     energy_wh: float | None = None
+    state: BatteryState | None = Field(default=None, strict=False)
     measured_at: Utc
+
+
+class BatteryControl(Message):
+    """What was asked of a battery, what was really written, and what it says it is told. Watts, + discharge.
+
+    A target that is absent: it does what it does by itself, within the two bounds. `following` only with a live
+    setpoint; `failsafe`: no target, and the bounds that were told last.
+    """
+
+    state: ControlState = Field(strict=False)
+    requested_w: Watts | None = None
+    requested_max_charge_w: LimitW | None = None
+    requested_max_discharge_w: LimitW | None = None
+    applied_w: Watts | None = None
+    applied_max_charge_w: LimitW | None = None
+    applied_max_discharge_w: LimitW | None = None
+    read_back_w: Watts | None = None
+    read_back_max_charge_w: LimitW | None = None
+    read_back_max_discharge_w: LimitW | None = None
+    conflict: bool = False
+    setpoint_seq: int | None = None
+    engine_id: str | None = None
+    reason: str | None = None
 
 
 class PowerReading(Message):

@@ -91,6 +91,7 @@ def _reading(
 
 
 METER_READER, INVERTER_WRITER = Writer("meter-reader"), Writer("inverter-writer")
+SITE_SIMULATOR = Writer("site-simulator")  # a simulated load speaks for itself
 LIMIT_ENGINE, TARIFF_LIMITS, CSIP_CLIENT = (
     Writer("limit-engine"),
     Writer("tariff-limits"),
@@ -119,8 +120,9 @@ INVERTER_CONTROL = Topic(
     "what was asked, what was really written, what the inverter says it holds",
 )  # fmt: skip
 BATTERY_READING = _reading(
-    "battery/+/reading", m.BatteryReading, (METER_READER, ADDED), "1 s",
-    "a battery, + is discharge; from meter-reader when `batteries[].topic` is set",
+    "battery/+/reading", m.BatteryReading, (METER_READER, INVERTER_WRITER, ADDED), "1 s",
+    "a battery, + is discharge; from inverter-writer when it answers by Modbus, "
+    "from meter-reader when `batteries[].topic` is set",
     "5 s: its `rated_w` counts in open loop",
 )  # fmt: skip
 UNCONTROLLED_READING = _reading(
@@ -133,12 +135,16 @@ BATTERY_SETPOINT = Topic(
     "what one battery is to do, only where site.yaml lets us command it",
     Stored.IGNORED, skew_checked=True,
 )  # fmt: skip
+BATTERY_CONTROL = Topic(
+    "battery/+/control", m.BatteryControl, (INVERTER_WRITER,), 1, True, "10 s + change",
+    "what was asked of a battery, what was really written, what it says it is told",
+)  # fmt: skip
 LOAD_SETPOINT = Topic(
     "load/+/setpoint", m.Setpoint, (LIMIT_ENGINE,), 0, False, "1 s + change", "what one load may use at most",
     Stored.IGNORED, skew_checked=True,
 )  # fmt: skip
 LOAD_READING = _reading(
-    "load/+/reading", m.PowerReading, (METER_READER, ADDED), "1 s",
+    "load/+/reading", m.PowerReading, (METER_READER, SITE_SIMULATOR, ADDED), "1 s",
     "a controllable load, + is consumption; from meter-reader when `loads[].topic` is set",
     "5 s: it counts as using its `rated_w`",
 )  # fmt: skip

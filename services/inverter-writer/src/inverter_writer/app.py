@@ -23,6 +23,8 @@ from dynexport.service import Context, HealthPart, Moment
 from dynexport.settings.models import ModbusInverter, ModbusMeter
 from dynexport.watchdog import STALLED
 from inverter_writer.acceptance import Acceptance
+from inverter_writer.batteries import Batteries
+from inverter_writer.battery_job import BatteryJob
 from inverter_writer.handover import Handover
 from inverter_writer.inverter import InverterJob
 from inverter_writer.report import Rules
@@ -37,13 +39,14 @@ HEARTBEAT = "DYNEXPORT_HEARTBEAT_FD"
 
 
 class Writer:
-    """Owns every Modbus endpoint that has an inverter behind it."""
+    """Owns every Modbus endpoint that has an inverter or a battery behind it."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self.voice = Voice(context)
         self.acceptance = {inverter.id: Acceptance() for inverter in context.site.inverters}
         self.jobs = {inverter.id: self._job(inverter) for inverter in context.site.modbus_inverters}
+        self.batteries = Batteries(context)
         self._meter: deque[tuple[MeterValues, datetime] | ModbusError] = deque(maxlen=100)
         self.workers = self._make_workers()
         self._heartbeat = int(os.environ.get(HEARTBEAT, "-1"))
@@ -53,6 +56,7 @@ class Writer:
     def start(self) -> None:
         """Subscribe, and start one thread per endpoint."""
         self.context.bus.subscribe(topics.SETPOINT)
+        self.context.bus.subscribe(topics.BATTERY_SETPOINT)
         self.context.bus.subscribe(topics.REQUEST)
         for worker in self.workers:
             worker.start()
@@ -60,6 +64,7 @@ class Writer:
     def connected(self, now: Moment) -> None:
         """Say everything afresh."""
         self.voice.afresh()
+        self.batteries.voice.afresh()
 
     def step(self, inbox: Sequence[Received | RawReceived], now: Moment) -> float:
         """Take setpoints in, hand them on, and say what the endpoints' threads have found."""
@@ -71,6 +76,8 @@ class Writer:
                 self._setpoint(received)
             elif received.topic is topics.REQUEST and received.ids == ADOPT:
                 self._adopt(received)
+            elif (battery := self.batteries.hear(received)) is not None:
+                self._wake(battery)
         self._watch_threads(now.mono)
         while self._meter:
             found = self._meter.popleft()
@@ -83,28 +90,31 @@ class Writer:
                 self.voice.report(name, job, job.reports.popleft())
             self.voice.capability(name, job, now)
             self.voice.control(name, job, now)
+        self.batteries.say(now)
         return TICK_S
 
     def stop(self, now: Moment) -> None:
         """Leave in each inverter what `control.on_stop` says, then end the threads."""
-        for job in self.jobs.values():
-            job.begin_stop()
+        jobs: list[InverterJob | BatteryJob] = [*self.jobs.values(), *self.batteries.jobs.values()]
+        for each in jobs:
+            each.begin_stop()
         for worker in self.workers:
             worker.wake()
         end = now.mono + STOP_WITHIN_S
-        while self.context.clock.mono() < end and not all(job.stopped for job in self.jobs.values()):
+        while self.context.clock.mono() < end and not all(each.stopped for each in jobs):
             self.context.clock.sleep(0.02)
         for name, job in self.jobs.items():
             if not job.stopped:
                 message = f"{name} did not answer while stopping: it keeps what it has"
                 self.context.event(m.Level.ERROR, "stop_not_written", message, inverter=name)
             self.voice.control(name, job, self.context.moment())
+        self.batteries.say(self.context.moment())
         for worker in self.workers:
             worker.stop(1.0)
 
     def health(self) -> HealthPart:
         """Errors of devices so far."""
-        return HealthPart(device_errors=self.voice.errors)
+        return HealthPart(device_errors=self.voice.errors + self.batteries.voice.errors)
 
     def _job(self, inverter: ModbusInverter) -> InverterJob:
         site = self.context.site
@@ -126,6 +136,8 @@ class Writer:
         behind: dict[Address, list[Job]] = {}
         for inverter in site.modbus_inverters:
             behind.setdefault(address_of(inverter), []).append(self.jobs[inverter.id])
+        for address, battery in self.batteries.placed():
+            behind.setdefault(address, []).append(battery)
         if site.meter_behind_inverter and isinstance(site.meter, ModbusMeter):
             behind[address_of(site.meter)].append(
                 MeterJob(site.meter, clock, self._meter_read, self._meter_failed)
@@ -148,7 +160,7 @@ class Writer:
             return
         self.voice.accepted(name)
         self.jobs[name].accepted = self.acceptance[name].accepted
-        self._wake(name)
+        self._wake(self.jobs[name])
 
     def _adopt(self, received: Received) -> None:
         """The owner lets a found limit be loosened: contract.md, `inverter-writer/adopt`."""
@@ -159,11 +171,11 @@ class Writer:
             self.context.event(m.Level.WARNING, "unknown_inverter", message)
             return
         self.voice.adopted(name, self.jobs[name])
-        self._wake(name)
+        self._wake(self.jobs[name])
 
-    def _wake(self, name: str) -> None:
+    def _wake(self, job: Job) -> None:
         for worker in self.workers:
-            if self.jobs[name] in worker.jobs:
+            if job in worker.jobs:
                 worker.wake()
 
     def _watch_threads(self, mono: float) -> None:

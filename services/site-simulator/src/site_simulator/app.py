@@ -11,6 +11,7 @@ from dynexport.ports import RawReceived, Received
 from dynexport.service import BAD_CONFIGURATION, Context, HealthPart, Moment
 from site_simulator.adapters.network import Network
 from site_simulator.faults import ACTIONS, STATES
+from site_simulator.loads import Loads
 from site_simulator.makes.catalogue import NoImage
 from site_simulator.world import World
 
@@ -29,11 +30,15 @@ class Simulator:
         self.network = Network(
             lambda record: World(context.site, settings, context.clock, record), settings.record
         )
+        self.loads = Loads(
+            context, self.network.world, lambda action: self.network.call(action, lambda _error: None)
+        )
         self._truth_at = float("-inf")
 
     def start(self) -> None:
         """Open the endpoints."""
         self.context.bus.subscribe(topics.REQUEST)
+        self.loads.start()
         self.network.start()
         try:
             self.network.wait_open(OPENS_WITHIN_S)
@@ -48,6 +53,9 @@ class Simulator:
         for received in inbox:
             if isinstance(received, Received) and received.ids == ("site-simulator", "fault"):
                 self._request(received.message)
+            elif isinstance(received, Received):
+                self.loads.hear(received)
+        self.loads.say(now)
         if self.network.problem is not None:
             raise self.network.problem
         if now.mono - self._truth_at >= TRUTH_EVERY_S:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dynexport.settings.models import ModbusInverter
 from dynexport.testing.plant import PlantInverter
 from site_simulator.devices import COMMON, HERTZ, VOLTAGE_V, Device
@@ -31,15 +33,17 @@ def scales(rated_w: float) -> dict[str, int]:
         power += 1
     return {
         "W_SF": power, "VA_SF": power, "Var_SF": power, "A_SF": -2 + power, "V_SF": -1, "Hz_SF": -2, "TotWh_SF": 0,
-        "WMaxLimPct_SF": -2,
+        "WMaxLimPct_SF": -2, "WSet_SF": 0, "WH_SF": 0, "Pct_SF": -1, "DCW_SF": 0,
     }  # fmt: skip
 
 
 class DerInverterDevice(Device):
     """When the timer of 704 runs out, the reversion values take the place of the limit and of its enabling."""
 
-    def __init__(self, settings: ModbusInverter, plant: PlantInverter, world: World) -> None:
-        models = [COMMON, MEASURED, CAPACITY, SERVICE, CONTROLS]
+    def __init__(
+        self, settings: ModbusInverter, plant: PlantInverter, world: World, more: Sequence[int] = ()
+    ) -> None:
+        models = [COMMON, MEASURED, CAPACITY, SERVICE, CONTROLS, *more]
         super().__init__(settings.id, world, Image(models, scales(settings.rated_w)))
         self._plant = plant
         self._lines = [LINES[phase] for phase in settings.phase]

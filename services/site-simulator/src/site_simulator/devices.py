@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from dynexport.settings.models import ModbusInverter, SunSpecInverter
 from dynexport.testing.plant import PlantInverter
 from site_simulator.faults import Fault
@@ -18,8 +21,22 @@ VOLTAGE_V, HERTZ = 230.0, 50.0
 SCALES = {
     "W_SF": 0, "A_SF": -2, "V_SF": -1, "Hz_SF": -2, "VA_SF": 0, "VAr_SF": 0, "VAR_SF": 0, "PF_SF": -2, "WH_SF": 0,
     "TotWh_SF": 0, "WRtg_SF": 1, "VARtg_SF": 1, "VArRtg_SF": 1, "ARtg_SF": -1, "WMax_SF": 0, "VAMax_SF": 0,
+    "WChaMax_SF": 0, "WChaDisChaGra_SF": 0, "MinRsvPct_SF": -1, "ChaState_SF": -1, "InOutWRte_SF": -2, "SoC_SF": -1,
+    "WHRtg_SF": 0, "WChaDisChaMax_SF": 0, "MaxChaRte_SF": 0, "MaxDisChaRte_SF": 0, "Pct_SF": -1, "DCW_SF": 0,
     "VRef_SF": 0, "VRefOfs_SF": 0, "WAval_SF": 0, "WMaxLimPct_SF": -2, "OutPFSet_SF": -2, "Tmp_SF": 0,
 }  # fmt: skip
+
+
+class Part(Protocol):
+    """Something more in a device's image: a battery."""
+
+    def refresh(self) -> None:
+        """Put the present into the image."""
+        ...
+
+    def written(self, registers: range) -> None:
+        """These registers of the image were written."""
+        ...
 
 
 class Device(Served):
@@ -28,6 +45,7 @@ class Device(Served):
     def __init__(self, name: str, world: World, image: Image) -> None:
         super().__init__(name, world)
         self.image = image
+        self.parts: list[Part] = []
 
     def read(self, address: int, count: int) -> list[int]:
         """Registers as they are now, or as a fault shows them."""
@@ -35,6 +53,8 @@ class Device(Served):
         faults = self.world.faults
         if not faults.has("frozen", self.name, now):
             self.refresh()
+            for part in self.parts:
+                part.refresh()
         registers = self.image.read(address, count)
         for name in DYNAMIC_FAULTS:
             fault = faults.get(name, self.name, now)
@@ -45,6 +65,8 @@ class Device(Served):
     def write(self, address: int, values: list[int]) -> None:
         """Take a write."""
         self.image.write(address, values)
+        for part in self.parts:
+            part.written(range(address - BASE, address - BASE + len(values)))
 
     def refresh(self) -> None:
         """Put the present into the image."""
@@ -76,9 +98,11 @@ class Device(Served):
 class InverterDevice(Device):
     """An inverter: its limit and its connection go to the plant."""
 
-    def __init__(self, settings: ModbusInverter, plant: PlantInverter, world: World) -> None:
+    def __init__(
+        self, settings: ModbusInverter, plant: PlantInverter, world: World, more: Sequence[int] = ()
+    ) -> None:
         self._model = INVERTER[world.settings.map]
-        image = Image([COMMON, self._model, NAMEPLATE, SETTINGS, STATUS, CONTROLS], SCALES)
+        image = Image([COMMON, self._model, NAMEPLATE, SETTINGS, STATUS, CONTROLS, *more], SCALES)
         super().__init__(settings.id, world, image)
         self._plant = plant
         self._keeps = isinstance(settings, SunSpecInverter) and settings.limit_persists

@@ -28,10 +28,12 @@ STATES: dict[str, str] = {
     "unauthorized": "the gateway forgets its tokens and refuses new ones, with status `value` (403)",
     "login_refused": "the gateway refuses the password",
     "other_certificate": "the gateway shows another certificate at the next connection",
+    "deaf": "a battery takes what it is told and does not do it",
     "night": "no sun, and the Modbus of the inverter (without an id: of all) goes dark",
 }
 ACTIONS: dict[str, str] = {
-    "load_w": "the house uses `value` watts from now on; with an id a, b or c that phase alone",
+    "load_w": "the house uses `value` watts from now on; with an id that phase (a, b, c), or that load wants them",
+    "soc_pct": "a battery is charged to `value` percent",
     "available_pct": "the sun gives `value` percent of the rating from now on",
     "gain": "the limit's scale error becomes `value` (1.05: 5 % too much)",
     "slow": "the inverter's lag becomes `value` seconds",

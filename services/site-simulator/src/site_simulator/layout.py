@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dynexport.modbus.address import Address, address_of
+from dynexport.settings.batteries import ModbusBattery
 from dynexport.settings.models import ModbusInverter, ModbusMeter, RegisterInverter, RegisterMeter
 from dynexport.testing.plant import PlantInverter
 from site_simulator.der import DerInverterDevice
-from site_simulator.devices import InverterDevice, MeterDevice
+from site_simulator.devices import Device, InverterDevice, MeterDevice
 from site_simulator.makes.catalogue import inverter_of, meter_behind, meter_of
 from site_simulator.makes.unit import MakeInverter, MakeMeter, Shared
 from site_simulator.served import Served
+from site_simulator.storage import BatteryDevice, StoragePart, parts_of
 from site_simulator.world import World
 
 
@@ -36,6 +38,8 @@ def layout(world: World) -> Layout:
     for settings, plant in zip(world.site.inverters, world.plant.inverters, strict=True):
         if isinstance(settings, ModbusInverter):
             plan.place(address_of(settings), settings.unit, _inverter(settings, plant, world))
+    for place in world.site.modbus_batteries:
+        _place_battery(plan, place, world)
     if isinstance(world.site.meter, ModbusMeter):
         _place_meter(plan, world.site.meter, world)
     return plan
@@ -45,7 +49,21 @@ def _inverter(settings: ModbusInverter, plant: PlantInverter, world: World) -> S
     if isinstance(settings, RegisterInverter):
         return inverter_of(settings, plant, world)
     kind = DerInverterDevice if world.settings.map == "der" else InverterDevice
-    return kind(settings, plant, world)
+    hybrid = any(battery.inverter == settings.id for battery in world.site.batteries)
+    return kind(settings, plant, world, parts_of(world) if hybrid else ())
+
+
+def _place_battery(plan: Layout, place: ModbusBattery, world: World) -> None:
+    """Behind a unit of its own, or in its inverter's map; on the AC side of the plant in both."""
+    name = place.battery.id
+    plant = world.batteries[name]
+    if place.alone:
+        plan.place(address_of(place), place.unit, BatteryDevice(place, plant, world))
+        return
+    host = plan.named[place.battery.inverter or ""]
+    if isinstance(host, Device):
+        host.parts.append(StoragePart(place, host.image, plant, world))
+        plan.behind[name] = address_of(place)
 
 
 def _place_meter(plan: Layout, settings: ModbusMeter, world: World) -> None:

@@ -8,15 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 from dynexport.clock import Clock
-from dynexport.settings.models import SimulatorSection, Site
+from dynexport.settings.models import Load, SimulatorSection, Site
 from dynexport.sharing import PHASES
 from dynexport.testing.plant import InverterModel, MeterModel, Plant
+from dynexport.testing.plant_battery import BatteryModel, Beside, LoadModel
 from site_simulator.faults import Faults
 from site_simulator.profile import Day
 
 METER = "meter"
 SECONDS_PER_HOUR = 3600.0
 NIGHT_PCT = 0.4
+USUAL_WH = 13_500.0
 
 Recorder = Callable[[dict[str, Any]], None]
 
@@ -30,6 +32,31 @@ def load_shares(site: Site, settings: SimulatorSection) -> tuple[float, ...]:
     """The part of each phase in the house load; empty for a site of one phase."""
     parts = settings.load_share_pct or (1.0, 1.0, 1.0)
     return tuple(part / sum(parts) for part in parts) if site.site.phases == 3 else ()
+
+
+def beside(site: Site, settings: SimulatorSection) -> Beside:
+    """The batteries that answer by Modbus, and the loads that nobody else publishes, in the order of `site.yaml`."""
+    batteries = [
+        BatteryModel(
+            each.battery.rated_w,
+            each.battery.max_charge_w or each.battery.rated_w,
+            each.battery.energy_wh or USUAL_WH,
+            each.battery.reserve_wh,
+            settings.tau_s,
+            phase=each.battery.phase or "abc",
+        )
+        for each in site.modbus_batteries
+    ]
+    loads = [
+        LoadModel(each.rated_w, switched=each.control == "switch", min_w=each.min_w)
+        for each in own_loads(site)
+    ]
+    return Beside(batteries, loads)
+
+
+def own_loads(site: Site) -> list[Load]:
+    """The loads whose readings nobody else publishes."""
+    return [each for each in site.loads if each.topic is None]
 
 
 class World:
@@ -58,7 +85,12 @@ class World:
             meter=meter_model(settings),
             seed=settings.seed,
             start=self.started,
+            beside=beside(site, settings),
         )
+        stand = self.plant.beside
+        ids = [each.battery.id for each in site.modbus_batteries]
+        self.batteries = dict(zip(ids, stand.batteries, strict=True))
+        self.loads = dict(zip([each.id for each in own_loads(site)], stand.loads, strict=True))
         self.names = [inverter.id for inverter in site.inverters]
         self.energy_wh = dict.fromkeys(self.names, 0.0)
         self.import_wh = self.export_wh = 0.0
@@ -100,13 +132,22 @@ class World:
             if device in (None, known)
         ]
         phase = name == "load_w" and device in PHASES and bool(self.plant.load_share)
-        if not chosen and device != METER and not phase:
-            raise ValueError(f"no device {device}; there are {', '.join([METER, *self.names])}")
+        others = [METER, *self.batteries, *self.loads]
+        if not chosen and device not in others and not phase:
+            raise ValueError(f"no device {device}; there are {', '.join([*others, *self.names])}")
         match name:
             case "clear":
                 self.faults.clear()
             case "load_w" if device in PHASES:
                 self._load_of(device, self._positive(name, value))
+            case "load_w" if device in self.loads:
+                self.loads[device].wants_w = self._positive(name, value)
+            case "soc_pct":
+                for battery in (
+                    [self.batteries[device]] if device in self.batteries else self.batteries.values()
+                ):
+                    share = min(100.0, self._positive(name, value)) / 100.0
+                    battery.stored_wh = share * battery.model.energy_wh
             case "load_w":
                 self.load_w = self._positive(name, value)
             case "available_pct":
@@ -150,6 +191,8 @@ class World:
 
     def _script(self) -> None:
         now = self.plant.now
+        for name, battery in self.batteries.items():
+            battery.deaf = self.faults.has("deaf", name, now)
         self.plant.load_w = self._load_w(now)
         share = self.available_pct / 100.0 if self.available_pct is not None else self.day.sun(self.hour)
         for name, inverter in zip(self.names, self.plant.inverters, strict=True):

@@ -28,9 +28,9 @@ EVERYTHING = "#"
 # What the others read changes with what they show or decide; these need little, and a test holds them to it.
 READS = {
     "meter-reader": (),
-    "inverter-writer": (topics.SETPOINT.name, "request/inverter-writer/+"),
+    "inverter-writer": (topics.SETPOINT.name, topics.BATTERY_SETPOINT.name, "request/inverter-writer/+"),
     "tariff-limits": (),
-    "site-simulator": ("request/site-simulator/+",),
+    "site-simulator": (topics.LOAD_SETPOINT.name, "request/site-simulator/+"),
     "utility-simulator": ("request/utility-simulator/+",),
 }
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")

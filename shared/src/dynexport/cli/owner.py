@@ -208,6 +208,9 @@ def enable(
         for inverter in site.inverters:
             place = address_of(inverter)
             typer.echo(f"{inverter.id}: its generation limit will be written by Modbus at {place}.")
+        for found in site.modbus_batteries:
+            if found.battery.control == "charge_rate":
+                typer.echo(f"{found.battery.id}: its rate will be written by Modbus at {address_of(found)}.")
         for sentence in _when_we_die(site):
             typer.echo(sentence)
         if not yes and not typer.confirm("Write to these inverters?", default=False):

@@ -29,12 +29,12 @@ class Owners:
 
 
 def endpoints_of(site: Site) -> dict[Address, str]:
-    """Each endpoint's owner by `site.yaml`: a meter behind an inverter's endpoint is inverter-writer's."""
+    """Each endpoint's owner by `site.yaml`: a meter behind an inverter's or a battery's is inverter-writer's."""
     owned: dict[Address, str] = {}
     if isinstance(site.meter, SunSpecMeter):
         owned[_comparable(address_of(site.meter))] = READER
-    for inverter in site.inverters:
-        owned[_comparable(address_of(inverter))] = WRITER
+    for device in (*site.modbus_inverters, *site.modbus_batteries):
+        owned[_comparable(address_of(device))] = WRITER
     return owned
 
 

@@ -23,7 +23,7 @@ BITS_PER_BYTE, TURN_S = 10, 0.02
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """An inverter or the meter, as far as its place in the file makes sense."""
+    """An inverter, a battery or the meter, as far as its place in the file makes sense."""
 
     place: Location
     name: str
@@ -50,13 +50,20 @@ def places(source: Source) -> list[Problem]:
 
 
 def _devices(source: Source) -> Iterator[Device]:
-    """The inverters, then the meter: where two differ it is the meter that is told."""
-    inverters = source.data.get("inverters")
-    listed = enumerate(inverters) if isinstance(inverters, list) else ()
-    entries: list[tuple[Location, Any]] = [(("inverters", number), entry) for number, entry in listed]
+    """The inverters, batteries with a place of their own, the meter: where two differ the later one is told."""
+    entries: list[tuple[Location, Any]] = list(_listed(source, "inverters"))
+    for place, battery in _listed(source, "batteries"):
+        if isinstance(battery, dict):
+            entries.append(((*place, "sunspec"), battery.get("sunspec")))
     for place, entry in [*entries, (METER, source.data.get("meter"))]:
         if isinstance(entry, dict) and (device := _device(place, entry)):
             yield device
+
+
+def _listed(source: Source, section: str) -> Iterator[tuple[Location, Any]]:
+    entries = source.data.get(section)
+    for number, entry in enumerate(entries) if isinstance(entries, list) else ():
+        yield (section, number), entry
 
 
 def _device(place: Location, entry: dict[str, Any]) -> Device | None:

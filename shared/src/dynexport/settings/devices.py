@@ -118,8 +118,17 @@ class Other(Section):
     )
 
 
+class SunSpecPlace(Section):
+    """Where a SunSpec battery (models 124, 802 or 713) answers, over Modbus TCP or RTU."""
+
+    serial: SerialChoice = None
+    tcp: TcpChoice = None
+    unit: Whole = Field(default=1, ge=0, le=247, description="Modbus unit id.")
+    poll_s: Number = Field(default=1.0, ge=0.2, le=5, description="Seconds between reads.")
+
+
 class Battery(Other):
-    """A battery that Dynexport reads from the bus."""
+    """A battery: read by Modbus (`sunspec`, or `inverter`: it is in the map of that one), or from the bus."""
 
     rated_w: Rating = Field(description="What it can discharge at most, watts.")
     max_charge_w: Rating | None = Field(
@@ -138,6 +147,16 @@ class Battery(Other):
         default=None,
         description="`meter`: the Powerwall gateway that is the site meter says this one too.",
     )
+    sunspec: SunSpecPlace | None = Field(
+        default=None, description="Where it answers by itself: SunSpec 124, 802 or 713 over Modbus."
+    )
+    inverter: Identifier | None = Field(
+        default=None, description="The SunSpec inverter in whose map its models stand (a hybrid inverter)."
+    )
+    control: Literal["none", "charge_rate"] = Field(
+        default="none",
+        description="`charge_rate`: we may tell it how much to charge or discharge; `none`: it does as it does.",
+    )
 
     @model_validator(mode="after")
     def _mapping_fits(self) -> Self:
@@ -146,8 +165,15 @@ class Battery(Other):
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        if self.topic is not None and self.source is not None:
-            raise ValueError("it is read in one way only: keep one of `topic` and `source`")
+        given = [
+            name for name in ("topic", "source", "sunspec", "inverter") if getattr(self, name) is not None
+        ]
+        if self.scale != 1.0 and given and given != ["topic"]:
+            raise ValueError("`scale` is for a publisher: by Modbus a battery tells watts")
+        if len(given) > 1:
+            raise ValueError(
+                f"it is read in one way only: keep one of {', '.join(f'`{name}`' for name in given)}"
+            )
         return self
 
     @model_validator(mode="after")

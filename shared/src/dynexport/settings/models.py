@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from dynexport.modbus.address import address_of
 from dynexport.settings.base import ClockTime, Identifier, Section, Serial, Tcp, Watts, Whole
+from dynexport.settings.batteries import ModbusBattery, modbus_batteries
 from dynexport.settings.csip import CsipSection
 from dynexport.settings.devices import (
     Battery,
@@ -146,6 +147,11 @@ class Site(Section):
         return next((battery for battery in self.batteries if battery.source == "meter"), None)
 
     @property
+    def modbus_batteries(self) -> tuple[ModbusBattery, ...]:
+        """The batteries that answer by Modbus, each with its place."""
+        return tuple(modbus_batteries(self.batteries, self.inverters))
+
+    @property
     def foreign_topics(self) -> tuple[str, ...]:
         """The topics of other publishers that meter-reader reads, each once."""
         named = [*self.meter.topics] if isinstance(self.meter, MqttMeter) else []
@@ -155,7 +161,8 @@ class Site(Section):
 
     @property
     def meter_behind_inverter(self) -> bool:
-        """Whether the meter shares an inverter's endpoint: then inverter-writer reads it."""
+        """Whether the meter shares an inverter's or a battery's endpoint: then inverter-writer reads it."""
         if not isinstance(self.meter, ModbusMeter):
             return False
-        return address_of(self.meter) in {address_of(inverter) for inverter in self.modbus_inverters}
+        written = (*self.modbus_inverters, *self.modbus_batteries)
+        return address_of(self.meter) in {address_of(device) for device in written}

@@ -26,6 +26,7 @@ def doubts(source: Source) -> list[Problem]:
         *_sources(source),
         *_ids(source),
         *places(source),
+        *_batteries(source),
         *_polls(source),
         *_meter(source),
         *_meter_battery(source),
@@ -124,6 +125,22 @@ def _ids(source: Source) -> Iterator[Problem]:
                 yield source.problem((*place, "id"), message)
             elif isinstance(name, str):
                 first[name] = place
+
+
+def _batteries(source: Source) -> Iterator[Problem]:
+    """A battery in an inverter's map needs that inverter, and one of its kind."""
+    drivers = {entry.get("id"): entry.get("driver") for _, entry in _entries(source, "inverters")}
+    for place, entry in _entries(source, "batteries"):
+        host = entry.get("inverter")
+        if isinstance(host, str) and drivers.get(host) != "sunspec":
+            known = ", ".join(str(name) for name, driver in drivers.items() if driver == "sunspec")
+            message = "names no inverter with `driver: sunspec`"
+            hint = (
+                f"there are {known}"
+                if known
+                else "give the battery a place of its own: `sunspec: {tcp: ...}`"
+            )
+            yield source.problem((*place, "inverter"), message, value=host, hint=hint)
 
 
 def _polls(source: Source) -> Iterator[Problem]:

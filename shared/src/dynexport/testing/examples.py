@@ -66,6 +66,15 @@ EXAMPLES: dict[Topic, m.Message | str] = {
     ),
     topics.UNCONTROLLED_READING: m.PowerReading(issued_at=NOW, measured_at=MEASURED, power_w=850.0),
     topics.BATTERY_SETPOINT: m.BatterySetpoint(issued_at=NOW, target_w=500.0, engine_id="3fa1c09b", seq=12),
+    topics.BATTERY_CONTROL: m.BatteryControl(
+        issued_at=NOW,
+        state=m.ControlState.FOLLOWING,
+        requested_w=500.0,
+        applied_w=500.0,
+        read_back_w=500.0,
+        setpoint_seq=12,
+        engine_id="3fa1c09b",
+    ),
     topics.LOAD_SETPOINT: m.Setpoint(issued_at=NOW, target_w=1800.0, engine_id="3fa1c09b", seq=12),
     topics.LOAD_READING: m.PowerReading(issued_at=NOW, measured_at=MEASURED, power_w=1750.0),
     topics.LIMIT: m.Limit(
@@ -118,6 +127,7 @@ IDS: dict[Topic, tuple[str, ...]] = {
     topics.INVERTER_CONTROL: ("roof",),
     topics.BATTERY_READING: ("garage",),
     topics.BATTERY_SETPOINT: ("garage",),
+    topics.BATTERY_CONTROL: ("garage",),
     topics.UNCONTROLLED_READING: ("shed",),
     topics.LOAD_READING: ("boiler",),
     topics.LOAD_SETPOINT: ("boiler",),

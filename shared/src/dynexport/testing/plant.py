@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dynexport.sharing import PHASES, part_on
+from dynexport.testing.plant_battery import Beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,10 @@ class Plant:
         meter: MeterModel | None = None,
         seed: int = 1,
         start: float = 0.0,
+        beside: Beside | None = None,
     ) -> None:
         self.inverters = [PlantInverter(model, available_w=model.rated_w) for model in inverters]
+        self.beside = beside or Beside()
         self.load_w = load_w
         self.load_share = tuple(load_share)
         self.meter = meter or MeterModel()
@@ -124,7 +127,7 @@ class Plant:
     @property
     def site_w(self) -> float:
         """Power at the grid connection, + import, true."""
-        return self.load_w - self.generation_w
+        return self.load_w - self.generation_w + self.beside.net_w
 
     @property
     def phases_w(self) -> tuple[float, ...]:
@@ -132,6 +135,7 @@ class Plant:
         return tuple(
             self.load_w * share
             - sum(inverter.power_w * part_on(phase, inverter.model.phase) for inverter in self.inverters)
+            + self.beside.net_on(phase)
             for phase, share in zip(PHASES, self.load_share, strict=False)
         )
 
@@ -140,6 +144,7 @@ class Plant:
         for inverter in self.inverters:
             inverter.take_effect(self.now)
             inverter.power_w = inverter.aim_w
+        self.beside.settle(self.load_w - self.generation_w)
         self._samples = deque([(-math.inf, self._true())])
 
     def advance(self, until: float) -> None:
@@ -147,12 +152,14 @@ class Plant:
         while self.now < until:
             events = [inverter.next_event() for inverter in self.inverters]
             sample_at = self._next_sample if self._refresh else math.inf
-            moment = max(self.now, min(until, sample_at, *events))
+            moment = max(self.now, min(until, sample_at, self.beside.until(self.now), *events))
+            self.beside.flow(moment - self.now, self.load_w - self.generation_w)
             for inverter in self.inverters:
                 inverter.flow(moment - self.now)
             self.now = moment
             for inverter in self.inverters:
                 inverter.take_effect(moment)
+            self.beside.take_effect(moment)
             if sample_at <= moment:
                 self._samples.append((moment + self.meter.latency_s, self._measure()))
                 self._next_sample += self._refresh

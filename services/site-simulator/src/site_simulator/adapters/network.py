@@ -157,6 +157,9 @@ class Network(threading.Thread):
             await (each.close() if place in refusing else each.open())
         plant = self.world.plant
         phases = {f"site_{phase}_w": power_w for phase, power_w in zip(PHASES, plant.phases_w, strict=False)}
+        stands = plant.beside
+        beside = {"battery_w": stands.discharge_w} if stands.batteries else {}
+        beside |= {"loads_w": stands.load_w} if stands.loads else {}
         self.truth = {
             "hour": round(self.world.hour, 3),
             "site_w": round(plant.site_w, 1),
@@ -164,7 +167,7 @@ class Network(threading.Thread):
             "load_w": round(plant.load_w, 1),
             "generation_w": round(plant.generation_w, 1),
             "available_w": round(sum(inverter.available_w for inverter in plant.inverters), 1),
-            **{name: round(power_w, 1) for name, power_w in phases.items()},
+            **{name: round(power_w, 1) for name, power_w in {**phases, **beside}.items()},
         }
         self._write_line(
             {
@@ -173,6 +176,7 @@ class Network(threading.Thread):
                 "load_w": plant.load_w,
                 "generation_w": plant.generation_w,
                 **phases,
+                **beside,
             }
         )
 
