@@ -48,10 +48,12 @@ class Sample:
 
 
 class Mapping:
-    """How one publisher's messages are read."""
+    """How one publisher's messages are read: by the fields of `site.yaml`, else by the `shipped` ones."""
 
-    def __init__(self, settings: MqttMeter | Battery | Uncontrolled) -> None:
-        fields = settings.fields or PREDECESSOR
+    def __init__(
+        self, settings: MqttMeter | Battery | Uncontrolled, shipped: MeterFields | None = None
+    ) -> None:
+        fields = settings.fields or shipped or PREDECESSOR
         paths: dict[str, str] = fields.model_dump(exclude_none=True)
         self._time_path = paths.pop("measured_at", None)
         self._paths = paths
