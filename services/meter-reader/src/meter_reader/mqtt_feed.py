@@ -11,13 +11,13 @@ from pydantic import ValidationError
 
 from dynexport import topics
 from dynexport.inbox import find
+from dynexport.mapping import Mapping, Odd, Sample, doubt
 from dynexport.messages import BatteryReading, Message, MeterReading, PowerReading, stamp
 from dynexport.ports import RawReceived, Received
 from dynexport.service import BAD_CONFIGURATION, Context, HealthPart, Moment
 from dynexport.settings.models import Battery, MqttMeter, Site, Uncontrolled
 from dynexport.topics import Topic
-from meter_reader.age import doubt, max_age_s
-from meter_reader.mapping import Mapping, Odd, Sample
+from meter_reader.age import max_age_s
 from meter_reader.shelly import PRO_3EM, PhasePowers
 from meter_reader.troubles import Troubles
 

@@ -10,14 +10,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from dynexport import topics
+from dynexport.mapping import Sample, doubt
 from dynexport.messages import BatteryReading, Level, Message, MeterReading, stamp
 from dynexport.ports import RawReceived, Received
 from dynexport.service import Context, HealthPart, Moment
 from dynexport.settings.models import PowerwallMeter, WebMeter
 from dynexport.topics import Topic
 from dynexport.watchdog import STALLED
-from meter_reader.age import doubt, max_age_s
-from meter_reader.mapping import Sample
+from meter_reader.age import max_age_s
 from meter_reader.poller import Poller
 from meter_reader.troubles import Troubles
 from meter_reader.web import Device, Trouble, WebReading
