@@ -205,9 +205,12 @@ def enable(
     site = site_of(config)
     path = find(config, os.environ)
     if not off:
-        for inverter in site.inverters:
+        for inverter in site.modbus_inverters:
             place = address_of(inverter)
             typer.echo(f"{inverter.id}: its generation limit will be written by Modbus at {place}.")
+        for each in (*site.mqtt_inverters, *site.loads):
+            if each.command is not None:
+                typer.echo(f"{each.id}: its limit will be published on {each.command.topic}.")
         for found in site.modbus_batteries:
             if found.battery.control == "charge_rate":
                 typer.echo(f"{found.battery.id}: its rate will be written by Modbus at {address_of(found)}.")
