@@ -3,8 +3,9 @@ REPEATS ?= 6
 BIN := .venv/bin
 PROJECTS := $(wildcard shared/pyproject.toml services/*/pyproject.toml)
 SOURCES := shared/src $(wildcard services/*/src) bench conformance tests
-UV_COMPILE := uv pip compile -q --universal --generate-hashes --no-annotate --no-emit-index-url --no-header \
-	--no-emit-package dynexport --python-version 3.11 shared/pyproject.toml services/csip-client/pyproject.toml requirements-build.in
+UV_INDEPENDENT := uv pip compile -q --universal --generate-hashes --no-annotate --no-emit-index-url --no-header \
+	--no-emit-package dynexport --python-version 3.11
+UV_COMPILE := $(UV_INDEPENDENT) shared/pyproject.toml services/csip-client/pyproject.toml requirements-build.in
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -22,7 +23,7 @@ up: .venv/.stamp ## every service that ./site.yaml needs, with their logs; Ctrl-
 image: ## the container image of every service and the command line (needs Docker)
 	docker compose -f deploy/compose.yaml build init
 
-test: .venv/.stamp-dev ## every test: first the fast ones, then those with real processes
+test: .venv/.stamp-dev .venv-independent/.stamp ## every test: first the fast ones, then those with real processes
 	$(BIN)/pytest -q -n 2 -m "not integration and not slow"
 	$(BIN)/pytest -q -n 6 --dist loadgroup -m integration
 	@$(MAKE) --no-print-directory procedures
@@ -59,13 +60,14 @@ lint: .venv/.stamp-dev ## style, format and types
 docs: .venv/.stamp ## generate docs/topics.md, docs/schemas, docs/config.md, docs/commands.md and the example site
 	$(BIN)/python -m dynexport.docs
 
-lock: ## bring both lock files in line with the pyproject.toml files (needs uv)
+lock: ## bring the lock files in line with the pyproject.toml files (needs uv)
 	@command -v uv >/dev/null || { echo "lock: uv is needed; type: pipx install uv"; exit 2; }
 	$(UV_COMPILE) -o requirements.lock
 	$(UV_COMPILE) requirements-dev.in -c requirements.lock -o requirements-dev.lock
+	$(UV_INDEPENDENT) requirements-independent.in --override requirements-independent-override.in -o requirements-independent.lock
 
 clean: ## remove the environment and every cache
-	rm -rf .venv .venv-conformance .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-conformance .venv-independent .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.stamp: requirements.lock $(PROJECTS) tools/venv
@@ -73,6 +75,9 @@ clean: ## remove the environment and every cache
 
 .venv-conformance/.stamp: requirements.lock requirements-dev.lock $(PROJECTS) tools/venv
 	@tools/venv conformance
+
+.venv-independent/.stamp: .venv/.stamp requirements-independent.lock tools/venv
+	@tools/venv independent
 
 .venv/.stamp-dev: .venv/.stamp requirements-dev.lock
 	@tools/venv dev

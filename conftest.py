@@ -9,12 +9,14 @@ import functools
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from dynexport.broker import mosquitto
 
 REQUIRED = "DYNEXPORT_REQUIRE"
+ROOT = Path(__file__).parent
 
 
 @functools.cache
@@ -27,6 +29,9 @@ def missing(program: str) -> str | None:
             command = ["docker", "version", "--format", "{{.Server.Version}}"]
             there = shutil.which("docker") and subprocess.run(command, capture_output=True).returncode == 0
             return None if there else "no Docker engine answers"
+        case "independent":
+            there = (ROOT / ".venv-independent/.stamp").exists()
+            return None if there else ".venv-independent is missing; type: make .venv-independent/.stamp"
         case _:
             return None if shutil.which(program) else f"{program} is not installed"
 

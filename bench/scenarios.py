@@ -36,9 +36,9 @@ def one_inverter(repeats: int, rng: random.Random) -> Iterator[Figure]:
         site.limit(LIMIT_W)
         site.wait(SETTLE_S + 15.0)
         for _ in range(repeats):
-            yield from _load_down(site, rng, "load step", 30.0)
+            yield from load_down(site, rng, "load step", 30.0)
             yield from _load_back(site, rng)
-            yield from _limit_to_zero(site, rng)
+            yield from limit_to_zero(site, rng)
         yield from _resources(site, repeats)
 
 
@@ -48,7 +48,7 @@ def slow_meter(repeats: int, rng: random.Random) -> Iterator[Figure]:
         site.start(CONTROL)
         site.wait(SETTLE_S + 15.0)
         for _ in range(repeats):
-            down = list(_load_down(site, rng, "load step, meter once a second", 30.0))
+            down = list(load_down(site, rng, "load step, meter once a second", 30.0))
             yield down[0]
             site.simulate("load_w", LOAD_HIGH_W)
             site.wait(SETTLE_S)
@@ -114,7 +114,7 @@ def _step_load(site: Stack, rng: random.Random, load_w: float) -> float:
     return moment
 
 
-def _load_down(site: Stack, rng: random.Random, name: str, within_w: float) -> Iterator[Figure]:
+def load_down(site: Stack, rng: random.Random, name: str, within_w: float) -> Iterator[Figure]:
     moment = _step_load(site, rng, LOAD_LOW_W)
     samples = list(site.record.since(moment))
     over = [sample.mono for sample in samples if sample.export_w > LIMIT_W + within_w]
@@ -128,7 +128,7 @@ def _load_back(site: Stack, rng: random.Random) -> Iterator[Figure]:
     yield Figure("load back", "unused_kws", unused)
 
 
-def _limit_to_zero(site: Stack, rng: random.Random) -> Iterator[Figure]:
+def limit_to_zero(site: Stack, rng: random.Random) -> Iterator[Figure]:
     site.simulate("load_w", LOAD_LOW_W)
     site.limit(5000.0)
     site.wait(SETTLE_S + rng.uniform(0.0, 1.0))

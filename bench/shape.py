@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dynexport.broker import HOST, free_port
+from dynexport.modbus.registers.catalogue import description
 from dynexport.settings.models import MqttSection
 
 RATED_W = 10_000
@@ -22,18 +23,22 @@ def site(
     feeds: Sequence[str] = (),
     phase_limit_w: float | None = None,
     batteries: Sequence[dict[str, Any]] = (),
+    device: str | None = None,
+    meter_device: str | None = None,
     **simulator: Any,
 ) -> dict[str, Any]:
     """Ratings that sum to 10 kW, polls of 0.2 s, script-driven sun.
 
     With `meter_behind` the meter shares the first inverter's endpoint; with `serial` all share that bus, and are
     polled as fast as a line of 9600 baud can. With `obligation_w` there is an obligation `utility` whose fallback is
-    that export. With `feeds`, the phase of each inverter, the site has three phases.
+    that export. With `feeds`, the phase of each inverter, the site has three phases. `device` and `meter_device` are
+    makes by description; a meter of the inverter's own make is read through it.
     """
     inverters = [_inverter(index, count, feeds) for index in range(count)]
     meter = _device(240, dict(inverters[0]["tcp"]) if meter_behind else _place())
     if serial is not None:
         _share_bus(serial, inverters, meter)
+    _of_makes(device, meter_device, inverters, meter)
     phases = 3 if feeds else 1
     return {
         "site": {"name": "Bench", "time_zone": "Australia/Adelaide", "clock": "trusted", "phases": phases},
@@ -71,6 +76,18 @@ def _share_bus(serial: dict[str, Any], inverters: list[dict[str, Any]], meter: d
     for device in (*inverters, meter):
         del device["tcp"]
         device |= {"serial": dict(serial), "poll_s": 0.5}
+
+
+def _of_makes(
+    device: str | None, meter_device: str | None, inverters: list[dict[str, Any]], meter: dict[str, Any]
+) -> None:
+    for entry, name in [*((inverter, device) for inverter in inverters), (meter, meter_device)]:
+        if name is not None:
+            unit = entry["unit"] if "serial" in entry else description(name).unit
+            entry |= {"driver": "registers", "device": name, "unit": unit}
+    if device is not None:
+        for inverter in inverters:
+            inverter["i_have_tested_this"] = True
 
 
 def _sources(obligation_w: float | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The two lock files: hashed, free of addresses, in agreement with each other and with the packages."""
+"""The lock files: hashed, free of addresses, in agreement with each other and with the packages."""
 
 import re
 import tomllib
@@ -11,7 +11,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 RUN = "requirements.lock"
 DEV = "requirements-dev.lock"
-each_lock = pytest.mark.parametrize("lock", [RUN, DEV])
+INDEPENDENT = "requirements-independent.lock"
+each_lock = pytest.mark.parametrize("lock", [RUN, DEV, INDEPENDENT])
 
 
 def entries(lock: str) -> list[str]:
@@ -64,10 +65,11 @@ def test_the_runtime_lock_satisfies_what_the_packages_ask_for() -> None:
     assert unsatisfied(wanted, pins(RUN)) == []
 
 
-def test_the_development_lock_satisfies_what_the_tests_ask_for() -> None:
-    wanted = asked_for(ROOT / "requirements-dev.in")
+@pytest.mark.parametrize("lock", [DEV, INDEPENDENT])
+def test_a_lock_for_testing_satisfies_what_the_tests_ask_for(lock: str) -> None:
+    wanted = asked_for((ROOT / lock).with_suffix(".in"))
     assert wanted
-    assert unsatisfied(wanted, pins(DEV)) == []
+    assert unsatisfied(wanted, pins(lock)) == []
 
 
 def unsatisfied(wanted: list[Requirement], locked: dict[str, set[str]]) -> list[str]:

@@ -58,11 +58,14 @@ def test_a_misspelt_word_is_reported_with_what_is_allowed(tmp_path: Path) -> Non
 def test_an_unknown_driver_names_those_that_exist(tmp_path: Path) -> None:
     problem = only(tmp_path, GOOD.replace("meter: {driver: sunspec", "meter: {driver: modbus"))
     assert problem.key == "meter.driver"
-    assert "sunspec, mqtt" in problem.message
+    assert "sunspec, registers, mqtt" in problem.message
 
 
 def test_a_meter_without_a_driver_says_which_there_are(tmp_path: Path) -> None:
-    assert "sunspec, mqtt" in only(tmp_path, GOOD.replace("meter: {driver: sunspec, ", "meter: {")).message
+    assert (
+        "sunspec, registers, mqtt"
+        in only(tmp_path, GOOD.replace("meter: {driver: sunspec, ", "meter: {")).message
+    )
 
 
 def test_every_mistake_is_reported_at_once(tmp_path: Path) -> None:

@@ -20,11 +20,11 @@ from dynexport import topics
 from dynexport.clock import Clock, FakeClock, SystemClock
 from dynexport.messages import Location, MeterReading
 from dynexport.modbus.definitions import model
-from dynexport.service import Context, Moment
+from dynexport.service import Context, HealthPart, Moment
 from dynexport.testing import builders
 from dynexport.testing.context import codes, fake_context
 from dynexport.testing.fakebus import FakeBus
-from meter_reader.app import build
+from meter_reader.app import Together, build
 from meter_reader.modbus_meter import ModbusMeterReader
 
 BASE, COMMON_LENGTH, METER = 40000, 66, 203
@@ -299,3 +299,32 @@ def test_a_meter_on_a_serial_port_of_its_own_is_read_here() -> None:
     reader = build(context)
     assert isinstance(reader, ModbusMeterReader)
     assert str(reader.worker.endpoint.address) == "/dev/ttyUSB0"
+
+
+def test_a_meter_that_is_shared_is_read_by_others_through_us_and_never_written(device: Device) -> None:
+    server, share = Server(device, free_port()), {"port": free_port()}
+    bench = Bench(server.port, SystemClock(), tcp={"host": "127.0.0.1", "port": server.port, "share": share})
+    bench.until(lambda: len(bench.readings) >= 2 and "share_open" in bench.codes)
+    with socket.create_connection(("127.0.0.1", share["port"]), 3.0) as client:
+        client.settimeout(3.0)
+        client.sendall(struct.pack(">HHHBBHH", 1, 0, 6, UNIT, 3, BASE, 2))
+        assert client.recv(13, socket.MSG_WAITALL)[-4:] == b"SunS"
+        client.sendall(struct.pack(">HHHBBHH", 2, 0, 6, UNIT, 6, BASE, 9))
+        assert client.recv(9, socket.MSG_WAITALL)[-2:] == bytes([0x86, 1])
+    bench.until(lambda: "share_write_refused" in bench.codes)
+    (counts,) = bench.reader.health().learned["shared"].values()
+    assert (counts["reads"], counts["refused_writes"]) == (1, 1)
+    bench.reader.stop(bench.context.moment())
+    server.stop()
+
+
+def test_what_two_parts_of_the_reader_have_to_say_of_their_health_is_joined() -> None:
+    class Part:
+        def __init__(self, errors: int, **learned: int) -> None:
+            self.found = HealthPart(errors, dict(learned))
+
+        def health(self) -> HealthPart:
+            return self.found
+
+    both = Together(Part(1, shared=1), Part(2))  # type: ignore[arg-type]
+    assert both.health() == HealthPart(3, {"shared": 1})

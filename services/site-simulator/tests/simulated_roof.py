@@ -27,18 +27,24 @@ class Roof:
     """
 
     def __init__(
-        self, inverter: str, meter: str = "sdm630", *, unit: int = 1, shared: bool = False, **simulator: Any
+        self,
+        inverter: str,
+        meter: str = "sdm630",
+        *,
+        unit: int = 1,
+        shared: bool = False,
+        phase: str = "abc",
+        **simulator: Any,
     ) -> None:
         self.port = free_port()
         meter_port = self.port if shared else free_port()
-        driver = {"driver": "sunspec"} if meter == "sunspec" else {"driver": "registers", "device": meter}
         place = {"host": "127.0.0.1", "port": self.port}
         shape = site(
-            meter={**driver, "tcp": {"host": "127.0.0.1", "port": meter_port}, "unit": unit if shared else 1},
+            meter={**driver(meter), "tcp": {"host": "127.0.0.1", "port": meter_port}, "unit": unit if shared else 1},
             inverters=[
                 {
-                    "id": "roof", "driver": "registers", "device": inverter, "tcp": place, "unit": unit,
-                    "rated_w": RATED_W,
+                    **driver(inverter), "id": "roof", "tcp": place, "unit": unit,
+                    "rated_w": RATED_W, "phase": phase,
                 }
             ],
             simulator={"sun": "script", "load_w": 2000, "meter_noise_w": 0, "tau_s": 0.05, **simulator},
@@ -88,6 +94,11 @@ class Roof:
         self.bus.deliver(topics.REQUEST, request, "site-simulator", "fault")
         self.simulator.step(self.bus.drain(), self.simulator.context.moment())
         CLOCK.sleep(0.15)
+
+
+def driver(device: str) -> dict[str, str]:
+    """The settings of a device by its name; `sunspec` is one that says itself what it has."""
+    return {"driver": "sunspec"} if device == "sunspec" else {"driver": "registers", "device": device}
 
 
 def unpacked(form: str, words: tuple[int, ...]) -> tuple[Any, ...]:

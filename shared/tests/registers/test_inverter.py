@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from dynexport.clock import FakeClock
 from dynexport.messages import HardwareFallback, InverterState, Scope
 from dynexport.modbus.endpoint import Endpoint, Refused
 from dynexport.modbus.registers.inverter import RegisterInverter
 from dynexport.modbus.registers.model import Description, Flag
+from dynexport.modbus.registers.reader import Reader
 from dynexport.modbus.sunspec import BadValue
 
 UNIT = 7
@@ -213,3 +215,17 @@ def test_a_reading_that_the_device_does_not_stand_by_is_none(
     server.put(UNIT, 109, 0)
     with pytest.raises(BadValue, match="do not count"):
         careful.read()
+
+
+def test_a_block_that_is_read_seldom_keeps_its_values_until_then(
+    server: Any, endpoint: Endpoint, acme: Description, device: RegisterInverter
+) -> None:
+    clock = FakeClock()
+    seldom = acme.blocks[1].model_copy(update={"every_s": 10.0})
+    reader = Reader(endpoint, UNIT, acme.model_copy(update={"blocks": (acme.blocks[0], seldom)}), clock)
+    assert reader.poll()["input", 200] == 5001
+    server.put_input(UNIT, 200, 4999)
+    clock.advance(9.0)
+    assert reader.poll()["input", 200] == 5001
+    clock.advance(1.0)
+    assert reader.poll()["input", 200] == 4999

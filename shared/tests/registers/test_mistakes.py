@@ -17,6 +17,7 @@ MISTAKES = [
     ("value: limit", "value: limits", "limit.write[0].value", "must be a number, or one of limit, fallback", None),
     ("value: limit", "value: 5", "limit.write", "never writes the limit", "value: limit"),
     ("count: 10}", "count: 9}", "read.connected", "holding register 109 is in no block", "100 to 108"),
+    ("count: 10}", "count: 10, every_s: 5}", "read.power_w", "is needed at every poll", None),
     ("value: fallback", "value: 3", "limit.when_silent", "no `fallback` is ever written", "holds_last"),
     ("persistent: false", "persistent: true", "limit.when_silent", "`chosen_w` does not go with", "refreshed"),
     ("'0': sleeping", "'x': sleeping", "read.state.words.x", "is no raw number", "in quotes"),

@@ -16,6 +16,7 @@ from dynexport.modbus.address import Address, address_of
 from dynexport.modbus.drivers import persists, scope
 from dynexport.modbus.endpoint import Endpoint, ModbusError
 from dynexport.modbus.meter_job import MeterJob
+from dynexport.modbus.proxy.sharing import Sharing
 from dynexport.modbus.sunspec_meter import MeterValues
 from dynexport.modbus.worker import EndpointWorker, Job
 from dynexport.ports import RawReceived, Received
@@ -49,6 +50,7 @@ class Writer:
         self.batteries = Batteries(context)
         self._meter: deque[tuple[MeterValues, datetime] | ModbusError] = deque(maxlen=100)
         self.workers = self._make_workers()
+        self.sharing = Sharing(context, context.site.modbus_devices, self.workers)
         self._heartbeat = int(os.environ.get(HEARTBEAT, "-1"))
         if self._heartbeat >= 0:
             os.set_blocking(self._heartbeat, False)
@@ -60,6 +62,7 @@ class Writer:
         self.context.bus.subscribe(topics.REQUEST)
         for worker in self.workers:
             worker.start()
+        self.sharing.start()
 
     def connected(self, now: Moment) -> None:
         """Say everything afresh."""
@@ -79,6 +82,7 @@ class Writer:
             elif (battery := self.batteries.hear(received)) is not None:
                 self._wake(battery)
         self._watch_threads(now.mono)
+        self.sharing.tell()
         while self._meter:
             found = self._meter.popleft()
             if isinstance(found, ModbusError):
@@ -95,6 +99,7 @@ class Writer:
 
     def stop(self, now: Moment) -> None:
         """Leave in each inverter what `control.on_stop` says, then end the threads."""
+        self.sharing.stop()
         jobs: list[InverterJob | BatteryJob] = [*self.jobs.values(), *self.batteries.jobs.values()]
         for each in jobs:
             each.begin_stop()
@@ -113,8 +118,9 @@ class Writer:
             worker.stop(1.0)
 
     def health(self) -> HealthPart:
-        """Errors of devices so far."""
-        return HealthPart(device_errors=self.voice.errors + self.batteries.voice.errors)
+        """Errors of devices so far, and what others have had of shared endpoints."""
+        errors = self.voice.errors + self.batteries.voice.errors
+        return HealthPart(device_errors=errors, learned=self.sharing.health())
 
     def _job(self, inverter: ModbusInverter) -> InverterJob:
         site = self.context.site

@@ -66,10 +66,10 @@ class Together:
             part.stop(now)
 
     def health(self) -> HealthPart:
-        """What went wrong in all of them, and what they have learned."""
-        found = [part.health() for part in self._parts]
-        learned = {name: value for part in found for name, value in part.learned.items()}
-        return HealthPart(sum(part.device_errors for part in found), learned)
+        """What went wrong in all of them, and what each has to add."""
+        parts = [part.health() for part in self._parts]
+        learned = {name: value for part in parts for name, value in part.learned.items()}
+        return HealthPart(sum(part.device_errors for part in parts), learned)
 
 
 def build(context: Context) -> Service:

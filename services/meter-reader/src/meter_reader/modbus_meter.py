@@ -13,6 +13,7 @@ from dynexport.mapping import doubt
 from dynexport.modbus.address import address_of
 from dynexport.modbus.endpoint import BadAnswer, Endpoint, ModbusError
 from dynexport.modbus.meter_job import MeterJob, to_reading
+from dynexport.modbus.proxy.sharing import Sharing
 from dynexport.modbus.sunspec import BadValue
 from dynexport.modbus.sunspec_meter import MeterValues
 from dynexport.modbus.worker import EndpointWorker
@@ -40,10 +41,12 @@ class ModbusMeterReader:
         job = MeterJob(settings, context.clock, self._on_reading, self._on_error)
         endpoint = Endpoint(address_of(settings))
         self.worker = EndpointWorker(endpoint, [job], context.clock, context.bus.wake)
+        self._sharing = Sharing(context, [settings], [self.worker])
 
     def start(self) -> None:
         """Begin to read; the endpoint's thread connects by itself."""
         self.worker.start()
+        self._sharing.start()
 
     def connected(self, now: Moment) -> None:
         """Nothing: readings are never published twice."""
@@ -54,6 +57,7 @@ class ModbusMeterReader:
             raise self.worker.crashed
         if self.worker.busy_for(now.mono) > STUCK_S:
             self._context.fail(STALLED, f"{self.worker.endpoint.address}: a call has lasted {STUCK_S:.0f} s")
+        self._sharing.tell()
         while self._found:
             found = self._found.popleft()
             if isinstance(found, ModbusError):
@@ -64,11 +68,12 @@ class ModbusMeterReader:
 
     def stop(self, now: Moment) -> None:
         """End the endpoint's thread; one that is still in a call ends with the process."""
+        self._sharing.stop()
         self.worker.stop(1.5)
 
     def health(self) -> HealthPart:
-        """Errors of the meter so far."""
-        return HealthPart(device_errors=self._troubles.count)
+        """Errors of the meter so far, and what others have had of it where it is shared."""
+        return HealthPart(device_errors=self._troubles.count, learned=self._sharing.health())
 
     def _publish(self, values: MeterValues, measured_at: datetime, now: Moment) -> None:
         odd = doubt(measured_at, now.wall, self._oldest_s)

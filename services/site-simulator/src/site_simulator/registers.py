@@ -142,9 +142,11 @@ def block(start: int, names: str, kind: str, scale: float = 1.0, **more: bool) -
     return [Register(start + size * index, kind, scale, **more) for index, _ in enumerate(names.split())]
 
 
-def reserved(start: int, stop: int) -> list[Register]:
-    """Registers that are there, say 0, and mean nothing."""
-    return [Register(address, "u16") for address in range(start, stop)]
+def filled(start: int, stop: int, registers: Sequence[Register], value: float | None = 0) -> list[Register]:
+    """A table without gaps from `start` up to `stop`: what is not listed is there, says `value`, means nothing."""
+    listed = {at for one in registers for at in range(one.address, one.address + one.size)}
+    spare = [Register(at, "u16", default=value) for at in range(start, stop) if at not in listed]
+    return [*registers, *spare]
 
 
 def _words(data: bytes) -> list[int]:

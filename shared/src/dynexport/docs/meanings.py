@@ -183,7 +183,8 @@ MEANINGS: dict[type[m.Message], dict[str, str]] = {
         "reconnects": "Connections to the broker made anew since start.",
         "device_errors": "Modbus requests that failed since start.",
         "clock_offset_s": "How far off the last message was that was refused for its clock.",
-        "learned": "limit-engine: what it has learned of each inverter and of the meter.",
+        "learned": "limit-engine: what it has learned of each inverter and of the meter. The owner of a shared "
+        "endpoint: `shared`, what others have had of it since start.",
     },
     m.Info: {
         "version": "Version of Dynexport.",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from dynexport.clock import Clock
 from dynexport.modbus.endpoint import BackOff, Endpoint, ModbusError
 
 IDLE_S = 0.5
+FORGET = 0.95  # of the slowest answer, per answer: a slow one counts for some seconds
 
 
 class Job(Protocol):
@@ -35,6 +38,23 @@ class Job(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """No job is due for `free_s`. An answer takes up to `answer_s`, None while no unit answers; `silent` units fail."""
+
+    free_s: float
+    answer_s: float | None
+    silent: frozenset[int]
+
+
+class Guest(Protocol):
+    """What is asked for others, only while no job is due. Called in the endpoint's thread."""
+
+    def serve(self, endpoint: Endpoint, mono: float, gap: Gap) -> float:
+        """Ask one thing at most; 0.0 when it did, else seconds until it may have something. Raises no ModbusError."""
+        ...
+
+
 class EndpointWorker(threading.Thread):
     """Owns an endpoint. A unit that does not answer backs off without starving the others."""
 
@@ -44,6 +64,7 @@ class EndpointWorker(threading.Thread):
         super().__init__(name=f"modbus-{endpoint.address}", daemon=True)
         self.endpoint = endpoint
         self.jobs = list(jobs)
+        self.guest: Guest | None = None
         self.crashed: BaseException | None = None
         self._clock = clock
         self._on_end = on_end
@@ -51,6 +72,7 @@ class EndpointWorker(threading.Thread):
         self._stopping = False
         self._back_off = {job.unit: BackOff() for job in jobs}
         self._busy_since: float | None = None
+        self._answer_s: float | None = None
         endpoint.on_answer = self._answered
 
     def wake(self) -> None:
@@ -86,7 +108,10 @@ class EndpointWorker(threading.Thread):
         waits = [(self._wait_for(job, mono), not job.urgent, number) for number, job in enumerate(self.jobs)]
         due = [wait for wait in waits if wait[0] <= 0.0]
         if not due:
-            self._news.wait(max(0.001, min([IDLE_S, *(wait for wait, _, _ in waits)])))
+            free_s = min([math.inf, *(wait for wait, _, _ in waits)])
+            guest_s = self._serve(mono, free_s)
+            if guest_s > 0.0:
+                self._news.wait(max(0.001, min(IDLE_S, free_s, guest_s)))
             return
         _, _, number = min(due, key=lambda wait: (wait[1], wait[0], wait[2]))
         self._run(self.jobs[number], mono)
@@ -94,9 +119,23 @@ class EndpointWorker(threading.Thread):
     def _wait_for(self, job: Job, mono: float) -> float:
         return max(job.due(mono), self._back_off[job.unit].until - mono)
 
+    def _serve(self, mono: float, free_s: float) -> float:
+        if self.guest is None:
+            return math.inf
+        silent = frozenset(unit for unit, back_off in self._back_off.items() if back_off.failures)
+        answer_s = self._answer_s if len(silent) < len(self._back_off) else None
+        self._busy_since = mono
+        try:
+            return self.guest.serve(self.endpoint, mono, Gap(free_s, answer_s, silent))
+        finally:
+            self._busy_since = None
+
     def _answered(self) -> None:
         """A long job over a slow gateway (finding a map is 20 to 60 reads) is not a stuck one."""
-        self._busy_since = self._clock.mono()
+        now = self._clock.mono()
+        if self._busy_since is not None:
+            self._answer_s = max(now - self._busy_since, FORGET * (self._answer_s or 0.0))
+        self._busy_since = now
 
     def _run(self, job: Job, mono: float) -> None:
         back_off = self._back_off[job.unit]

@@ -62,6 +62,29 @@ def host(value: str) -> str:
 Host = Annotated[str, AfterValidator(host)]
 
 
+class Share(Section):
+    """Others may read what is behind this endpoint, over Modbus TCP; their writes are refused."""
+
+    port: Port = Field(description="TCP port on which others find it here, such as 1502.")
+    host: Host = Field(
+        default="127.0.0.1",
+        description="The own address on which they find it: `0.0.0.0` for every network of this machine.",
+    )
+    units: tuple[Annotated[Whole, Field(ge=0, le=247)], ...] = Field(
+        default=(),
+        description="Units that others may read besides those that are devices in this file.",
+    )
+
+
+ShareChoice = Annotated[
+    Share | None,
+    Field(
+        description="Lets other programs read it through us, for a device that serves one client only; at one of its "
+        "devices, or the same at each."
+    ),
+]
+
+
 class Tcp(Section):
     """A Modbus TCP endpoint."""
 
@@ -71,6 +94,7 @@ class Tcp(Section):
         default="tcp",
         description="`rtu` behind a gateway that passes a serial line's bytes on as they are (RTU over TCP, raw mode).",
     )
+    share: ShareChoice = None
 
 
 class Serial(Section):
@@ -85,6 +109,7 @@ class Serial(Section):
     )
     parity: Parity = Field(default="N", description="None, even or odd.")
     stopbits: Literal[1, 2] = Field(default=1, description="Stop bits.")
+    share: ShareChoice = None
 
 
 def _one_of_two(tcp: Tcp | None, info: ValidationInfo) -> Tcp | None:

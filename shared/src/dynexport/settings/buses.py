@@ -10,6 +10,7 @@ from typing import Any
 from dynexport.settings.base import Serial, Tcp
 from dynexport.settings.problems import Problem
 from dynexport.settings.shape import Location, dotted
+from dynexport.settings.shares import sharing
 from dynexport.settings.source import Source
 
 LINE = {name: Serial.model_fields[name].default for name in ("baudrate", "parity", "stopbits")}
@@ -46,6 +47,7 @@ def places(source: Source) -> list[Problem]:
         *_names(devices, source),
         *_broadcast(devices, source),
         *_pace(devices, source),
+        *sharing([(device.place, device.kind, device.bus) for device in devices], source),
     ]
 
 

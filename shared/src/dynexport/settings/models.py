@@ -162,6 +162,12 @@ class Site(Section):
         return tuple(modbus_batteries(self.batteries, self.inverters))
 
     @property
+    def modbus_devices(self) -> tuple[ModbusInverter | ModbusMeter, ...]:
+        """Everything that answers by Modbus."""
+        meters = (self.meter,) if isinstance(self.meter, ModbusMeter) else ()
+        return (*self.modbus_inverters, *meters)
+
+    @property
     def foreign_topics(self) -> tuple[str, ...]:
         """The topics of other publishers that meter-reader reads, each once."""
         named = [*self.meter.topics] if isinstance(self.meter, MqttMeter) else []

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from dynexport.settings.models import RegisterInverter, RegisterMeter
 from dynexport.testing.plant import PlantInverter
-from site_simulator.makes import eastron, sma, solaredge
+from site_simulator.makes import eastron, gavazzi, goodwe, huawei, sigenergy, sma, solaredge, sungrow
 from site_simulator.makes.unit import MakeInverter, MakeMeter
 from site_simulator.world import METER, World
 
@@ -18,12 +18,24 @@ Chosen = TypeVar("Chosen")
 INVERTERS: dict[str, MakesInverter] = {
     "sma-core1": sma.SmaInverter,
     "solaredge": solaredge.SolarEdgeInverter,
+    "sungrow-sh": sungrow.SungrowHybrid,
+    "sungrow-sg": sungrow.SungrowString,
+    "goodwe-et": goodwe.GoodweHybrid,
+    "goodwe-dt": goodwe.GoodweString,
+    "sigenergy": sigenergy.Sigenergy,
+    "huawei-sun2000": huawei.HuaweiInverter,
 }
 METERS: dict[str, MakesMeter] = {
     "sma-core1-meter": sma.SmaMeter,
     "sdm630": eastron.Sdm630,
     "sdm120": eastron.Sdm120,
     "sdm72": eastron.Sdm72,
+    "em24": gavazzi.Em24,
+    "em340": gavazzi.Em340,
+    "goodwe-et-meter": goodwe.GoodweHybridMeter,
+    "sungrow-sh-meter": sungrow.SungrowHybridMeter,
+    "huawei-meter": huawei.HuaweiMeter,
+    "sigenergy-meter": sigenergy.SigenergyMeter,
 }
 
 

@@ -39,7 +39,9 @@ def inverter_registers(rated_w: float) -> list[Register]:
     return [
         Register(30051, "u32", default=8001),
         Register(30053, "u32", default=STP50),
+        Register(30055, "u32", default=461),
         Register(30057, "u32", default=3_012_345_678),
+        Register(30059, "u32", default=0x0307_0504),
         Register(OPERATION, "u32"),
         Register(30203, "u32", default=rated_w),
         Register(GRID, "u32"),
@@ -53,6 +55,7 @@ def inverter_registers(rated_w: float) -> list[Register]:
         Register(FREQUENCY, "u32", 0.01),
         *block(30805, "var var_a var_b var_c", "s32"),
         *block(APPARENT, "va va_a va_b va_c", "s32"),
+        *block(30977, "a_a a_b a_c", "s32", 0.001),
         *block(33025, "va_out va_in var_q1 var_q2 var_q3 var_q4", "u32"),
         *block(33037, "pf_q1 pf_q2 pf_q3 pf_q4", "u32", 0.0001),
         Register(MODE, "u32", default=UNLIMITED, writable=True, keeps=True),
@@ -168,6 +171,7 @@ class SmaInverter(MakeInverter):
             put(PHASE_V + at, None if dark else VOLTAGE_V)
             put(PHASE_V + 6 + at, None if dark else VOLTAGE_V * 3**0.5)
             put(30807 + at, None if dark else 0)
+            put(30977 + at, None if dark else phase_w / VOLTAGE_V)
             put(APPARENT + 2 + at, None if dark else phase_w)
         show_meter(self, self.world)
 

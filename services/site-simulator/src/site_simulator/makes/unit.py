@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dynexport.settings.models import ModbusInverter
 from dynexport.testing.plant import PlantInverter
 from site_simulator.adapters.server import READ_INPUT, IllegalFunction, IllegalValue
+from site_simulator.own_loop import OwnLoop
 from site_simulator.registers import Register, RegisterMap
 from site_simulator.served import Served
 from site_simulator.world import METER, World
@@ -154,6 +155,62 @@ class MakeInverter(RegisterUnit):
         self.plant.power_w = 0.0
         self.plant.revert_after(now, None, None)
         self.plant.command(now, *self.limit(now))
+
+
+class ExportInverter(MakeInverter):
+    """An inverter that keeps the site's export at its limit by itself; `export_limit` says what that limit is."""
+
+    loop_s = 1.0
+
+    def __init__(
+        self,
+        settings: ModbusInverter,
+        plant: PlantInverter,
+        world: World,
+        holding: Sequence[Register],
+        inputs: Sequence[Register] = (),
+    ) -> None:
+        super().__init__(settings, plant, world, holding, inputs)
+        self.loop = OwnLoop(plant, world, self.loop_s)
+
+    def export_limit(self) -> float | None:
+        """The limit of the site's export that its registers ask for, watts; None where it does not regulate."""
+        raise NotImplementedError
+
+    def limit(self, now: float) -> tuple[float | None, bool]:
+        """A cap of its own output, and whether it may run; most have none."""
+        return None, True
+
+    def obey(self, now: float, written: Mapping[int, float]) -> None:
+        """Hand its own loop what the registers say, and record the write."""
+        self._instruct(now)
+        export_w = self.loop.export_w
+        self.world.record(
+            {
+                "mono": now,
+                "write": self.name,
+                "registers": {str(address): value for address, value in written.items()},
+                "pct": 100.0 if self.loop.cap_w is None else 100.0 * self.loop.cap_w / self.rated_w,
+                "ena": self.loop.cap_w is not None or export_w is not None,
+                "conn": self.loop.running,
+                "export_w": export_w,
+            }
+        )
+
+    def tick(self, now: float) -> None:
+        """Its loop goes on whether anybody asks or not."""
+        self.loop.tick(now)
+
+    def restart(self, now: float) -> None:
+        """It starts from nothing, with what it keeps in flash."""
+        self.holding.restart()
+        self.plant.power_w = 0.0
+        self._instruct(now)
+
+    def _instruct(self, now: float) -> None:
+        self.loop.export_w = self.export_limit()
+        self.loop.cap_w, self.loop.running = self.limit(now)
+        self.loop.changed()
 
 
 class MakeMeter(RegisterUnit):

@@ -9,6 +9,7 @@ from dynexport.cli.doctor.evidence import Evidence
 from dynexport.cli.doctor.finding import Finding, doubt, ok, wrong
 from dynexport.cli.fallback_words import KEEP, of_capability
 from dynexport.cli.view import watts
+from dynexport.modbus.address import address_of
 from dynexport.settings.devices import Inverter
 from dynexport.settings.models import MqttInverter, Site, SunSpecInverter, SunSpecMeter
 
@@ -62,7 +63,7 @@ def _sleeper(site: Site) -> list[Finding]:
     """A meter behind an inverter's own socket; on a serial bus or its raw gateway it answers for itself."""
     if not isinstance(site.meter, SunSpecMeter) or site.meter.tcp is None or site.meter.tcp.framing != "tcp":
         return []
-    names = [one.id for one in site.modbus_inverters if one.tcp == site.meter.tcp]
+    names = [one.id for one in site.modbus_inverters if address_of(one) == address_of(site.meter)]
     if not names:
         return []
     sentence = (

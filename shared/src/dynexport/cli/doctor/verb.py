@@ -13,7 +13,7 @@ import typer
 
 from dynexport.access import as_user, folder_of
 from dynexport.cli.connect import CLOCK, CONFIG, OWNER
-from dynexport.cli.doctor import broker, csip, devices, local, services
+from dynexport.cli.doctor import broker, csip, devices, local, services, shared
 from dynexport.cli.doctor.evidence import Evidence, evidence
 from dynexport.cli.doctor.finding import Finding, Verdict, exit_code
 from dynexport.cli.doctor.redact import redactor
@@ -96,6 +96,7 @@ def _on_the_bus(site: Site, seen: Evidence, sha256: str) -> list[Finding]:
         *devices.meter(site, seen),
         *devices.inverters(site, seen),
         *devices.envelope(site, seen),
+        *shared.shared(site, seen),
         *(csip.server(seen.csip) if site.csip is not None else ()),
     ]
 

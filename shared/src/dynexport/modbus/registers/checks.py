@@ -13,6 +13,7 @@ from dynexport.settings.source import Source
 
 STATES_HINT = "the raw number in quotes, for example {'2': sleeping}"
 METER_ONLY = ("power_a_w", "power_b_w", "power_c_w", "import_wh", "export_wh")
+AT_EVERY_POLL = ("power_w", "power_a_w", "power_b_w", "power_c_w", "state", "connected", "valid")
 INVERTER_ONLY = ("energy_wh", "available_w", "state", "connected", "asleep_without_power")
 
 
@@ -39,17 +40,23 @@ def _kind(description: Description, source: Source) -> Iterator[Problem]:
 
 def _blocks(description: Description, source: Source) -> Iterator[Problem]:
     """Whatever is measured must be read."""
-    read: set[tuple[Function, int]] = set()
+    read, seldom = set[tuple[Function, int]](), set[tuple[Function, int]]()
     for block in description.blocks:
         function = block.function or description.function
-        read |= {(function, block.address + number) for number in range(block.count)}
+        (seldom if block.every_s else read).update(
+            (function, block.address + at) for at in range(block.count)
+        )
     for place, register in measured(description):
         function = register.function or description.function
         wanted = {(function, register.address + number) for number in range(codec.size(register))}
         scale_from = getattr(register, "scale_from", None)
         if scale_from is not None:
             wanted.add((function, scale_from))
-        if missing := sorted(address for _, address in wanted - read):
+        if place[1] not in AT_EVERY_POLL:
+            wanted -= seldom
+        if wanted & seldom - read:
+            yield source.problem(place, "is needed at every poll, and stands in a block with `every_s`")
+        elif missing := sorted(address for _, address in wanted - read):
             blocks = ", ".join(
                 f"{each.address} to {each.address + each.count - 1}" for each in description.blocks
             )

@@ -18,6 +18,7 @@ MOST_OF_RATING = 3.0
 MOST_RATED = 10.0
 KILO = 1000.0
 SHORTEST_WATCHDOG_S = 25
+FOREIGN = "another kind of limit stands in it (register {address}), which ours would undo: take it out at the device"
 OPERATING = (InverterState.MPPT, InverterState.THROTTLED)
 UNTESTED = (
     "its description ({name}) is unconfirmed: nothing is written to it until `i_have_tested_this: true` stands in "
@@ -181,6 +182,9 @@ class RegisterInverter:
             return f"its description ({self._name}) has no `limit`: it cannot be limited"
         if self._description.confidence == "unconfirmed" and not self._tested:
             return UNTESTED.format(name=self._name)
+        foreign = None if self._description.limit.persistent else self._description.limit.foreign
+        if foreign is not None and self._reader.flag(foreign, self._reader.one(foreign)):
+            return FOREIGN.format(address=foreign.address)
         return None
 
     def _rating_w(self) -> float:

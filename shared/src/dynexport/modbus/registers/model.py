@@ -91,6 +91,12 @@ class Block(Section):
 
     address: Address = Field(description="The first register.")
     count: Whole = Field(ge=1, le=125, description="How many.")
+    every_s: Number = Field(
+        default=0,
+        ge=0,
+        le=60,
+        description="Read this seldom, where each request costs time; never for powers.",
+    )
     function: Function | None = Field(default=None, description="Where not the file's own.")
 
 
@@ -183,8 +189,8 @@ class LimitSection(Section):
     enabled: Flag | None = Field(default=None, description="What must stand there for the limit to count.")
     foreign: Flag | None = Field(
         default=None,
-        description="Another kind of limit that may stand in the device and that nobody here can read: while it "
-        "does, it counts as 0 %, which is kept until `dynexport adopt`.",
+        description="Another kind of limit that may stand in the device, and that ours would undo. Where `persistent`, "
+        "it counts as 0 % until `dynexport adopt`; else nothing is written until it is taken out at the device.",
     )
     prepare: tuple[Write, ...] = Field(
         default=(), description="Before the first limit after each contact; always only what differs."

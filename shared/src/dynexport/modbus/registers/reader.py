@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from dynexport.clock import Clock, SystemClock
 from dynexport.modbus.endpoint import Endpoint
 from dynexport.modbus.registers import codec
-from dynexport.modbus.registers.model import Description, Flag, Function, Quantity, Register, WordOrder
+from dynexport.modbus.registers.model import Block, Description, Flag, Function, Quantity, Register, WordOrder
 from dynexport.modbus.sunspec import BadValue
 
 ALL_ONES = 0xFFFF
@@ -28,6 +29,7 @@ class Reader:
         self._unit = unit
         self._clock = clock or SystemClock()
         self._asked = False
+        self._slow: dict[Block, tuple[float, tuple[int, ...]]] = {}
         endpoint.settle_s = max(endpoint.settle_s, description.line.after_connect_s)
 
     def poll(self) -> Snapshot:
@@ -37,14 +39,23 @@ class Reader:
         found: dict[tuple[Function, int], int] = {}
         for block in self.description.blocks:
             function = block.function or self.description.function
-            words = self.words(function, block.address, block.count)
-            if block.count > 1 and all(word == ALL_ONES for word in words):
-                raise BadValue(f"{self.where}: every register from {block.address} is 0xFFFF")
+            words = self._block(block, function)
             found |= {(function, block.address + number): word for number, word in enumerate(words)}
         valid = self.description.read.valid
         if valid is not None and not self.flag(valid, found):
             raise BadValue(f"{self.where}: it says that its values do not count now")
         return found
+
+    def _block(self, block: Block, function: Function) -> tuple[int, ...]:
+        mono = self._clock.mono()
+        read_at, words = self._slow.get(block, (-math.inf, ()))
+        if mono - read_at < block.every_s:
+            return words
+        words = self.words(function, block.address, block.count)
+        if block.count > 1 and all(word == ALL_ONES for word in words):
+            raise BadValue(f"{self.where}: every register from {block.address} is 0xFFFF")
+        self._slow[block] = (mono, words)
+        return words
 
     def one(self, register: Register) -> Snapshot:
         """One value by itself."""
