@@ -86,6 +86,12 @@ class ReadBack(Section):
 
     topic: str = Field(min_length=1, pattern=TOPIC, description="The full topic on which it reports.")
     fields: ReadBackFields = Field(description="The mapping.")
+    within_s: Number = Field(
+        default=3.0,
+        ge=0.5,
+        le=60,
+        description="How long after a command its report may still be the old one, seconds.",
+    )
 
 
 class MqttInverter(InverterSection):
