@@ -113,12 +113,17 @@ def _writes(name: str, site: Site) -> tuple[str, ...]:
     if name in SIMULATED:
         names.append(SIMULATED[name])
     ours = tuple(f"{site.mqtt.root}/{one}" for one in names)
-    return ours + site.commanded_devices if name == "inverter-writer" else ours
+    elsewhere = {"inverter-writer": site.commanded_devices}
+    if site.simulator is not None:
+        elsewhere["site-simulator"] = site.heard_devices
+    return ours + elsewhere.get(name, ())
 
 
 def _reads(name: str, site: Site) -> tuple[str, ...]:
     reads = tuple(f"{site.mqtt.root}/{one}" for one in READS.get(name, (EVERYTHING,)))
     elsewhere = {"meter-reader": site.foreign_topics, "inverter-writer": site.heard_devices}
+    if site.simulator is not None:
+        elsewhere["site-simulator"] = site.commanded_devices
     return reads + elsewhere.get(name, ())
 
 
