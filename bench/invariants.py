@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from dynexport.messages import SWITCHES, WATT_LIMITS
-from limit_engine.merge import Candidate, Envelope, merge
+from limit_engine.merge import Candidate, Envelope, merge, with_charge_buffer
 
 SOURCES = ("agreement", "csip", "manual", "price", "tariff")
+OBLIGATIONS = ("agreement", "csip")
 NO_LIMIT = float("inf")
 
 
@@ -23,7 +25,9 @@ def random_candidate(rng: random.Random) -> Candidate:
     chosen = [attribute for attribute in WATT_LIMITS if rng.random() < 0.5]
     values = {attribute: rng.choice((0.0, 1500.0, 5000.0, rng.uniform(0, 20_000))) for attribute in chosen}
     opened = frozenset(switch for switch in SWITCHES if rng.random() < 0.15)
-    return Candidate(rng.choice(SOURCES), values, opened)
+    source = rng.choice(SOURCES)
+    target_w = rng.choice((None, None, 0.0, -3000.0, rng.uniform(-10_000, 10_000)))
+    return Candidate(source, values, opened, target_w, is_obligation=source in OBLIGATIONS)
 
 
 def broken_merge_invariant(
@@ -34,6 +38,10 @@ def broken_merge_invariant(
     grown = merge([*candidates, more])
     shuffled = list(candidates)
     rng.shuffle(shuffled)
+    obliged = merge(candidate for candidate in candidates if candidate.is_obligation)
+    buffer_w = rng.choice((0.0, 200.0, 20_000.0))
+    lifted = merge(with_charge_buffer(candidate, buffer_w) for candidate in candidates)
+    targets = [candidate for candidate in candidates if candidate.storage_target_w is not None]
     checks: dict[str, Callable[[], bool]] = {
         "the order of sources changes nothing": lambda: merge(shuffled) == result,
         "one limit more never raises a watt": lambda: all(
@@ -71,6 +79,30 @@ def broken_merge_invariant(
         ),
         "taking a limit away never tightens": lambda: all(
             watts(merge(candidates[1:]), name) >= watts(result, name) for name in WATT_LIMITS
+        ),
+        "no charge buffer lifts an obligation or the agreement": lambda: all(
+            watts(lifted, name) <= watts(obliged, name) for name in WATT_LIMITS
+        ),
+        "a charge buffer lifts nothing but export, and that no higher than itself": lambda: all(
+            watts(lifted, name) == watts(result, name)
+            or (name == "export_limit_w" and watts(result, name) < watts(lifted, name) <= buffer_w)
+            for name in WATT_LIMITS
+        ),
+        "a target is one of those stated, an obligation's before a preference's": lambda: (
+            (result.storage_target_w is None) == (not targets)
+            and (
+                result.storage_target_w is None
+                or any(
+                    (each.source, each.storage_target_w)
+                    == (result.storage_target_w.source, result.storage_target_w.value)
+                    and (each.is_obligation or not any(other.is_obligation for other in targets))
+                    for each in targets
+                )
+            )
+        ),
+        "a target changes no limit": lambda: (
+            merge(replace(candidate, storage_target_w=None) for candidate in candidates)
+            == replace(result, storage_target_w=None)
         ),
         "an envelope without open switches stays connected": lambda: result.open == bool(_opened(result)),
     }

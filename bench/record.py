@@ -14,12 +14,17 @@ from dynexport.sharing import PHASES
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The truth at one moment, watts; `phases_w` what each phase exports, empty with one phase."""
+    """The truth at one moment, watts; `phases_w` what each phase exports, empty with one phase.
+
+    `battery_w` is what the batteries give, `loads_w` what the controllable loads use; neither is part of `load_w`.
+    """
 
     mono: float
     export_w: float
     load_w: float
     phases_w: tuple[float, ...] = ()
+    battery_w: float = 0.0
+    loads_w: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,15 @@ class Record:
             self.writes.append(
                 Write(float(line["mono"]), str(line["write"]), float(line["pct"]), bool(line["ena"]))
             )
-        else:
+        elif "site_w" in line:
             phases_w = tuple(-float(line[key]) for phase in PHASES if (key := f"site_{phase}_w") in line)
             self.samples.append(
-                Sample(float(line["mono"]), -float(line["site_w"]), float(line["load_w"]), phases_w)
+                Sample(
+                    float(line["mono"]),
+                    -float(line["site_w"]),
+                    float(line["load_w"]),
+                    phases_w,
+                    float(line.get("battery_w", 0.0)),
+                    float(line.get("loads_w", 0.0)),
+                )
             )

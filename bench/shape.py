@@ -18,29 +18,37 @@ def site(
     count: int = 1,
     export_limit_w: float = 1500.0,
     meter_behind: bool = False,
+    web_meter: dict[str, Any] | None = None,
     obligation_w: float | None = None,
     serial: dict[str, Any] | None = None,
     feeds: Sequence[str] = (),
     phase_limit_w: float | None = None,
     batteries: Sequence[dict[str, Any]] = (),
+    loads: Sequence[dict[str, Any]] = (),
     device: str | None = None,
     meter_device: str | None = None,
     behind_mqtt: dict[str, Any] | None = None,
-    loads: Sequence[dict[str, Any]] = (),
+    meter_serial: dict[str, Any] | None = None,
     **simulator: Any,
 ) -> dict[str, Any]:
     """Ratings that sum to 10 kW, polls of 0.2 s, script-driven sun.
 
     With `meter_behind` the meter shares the first inverter's endpoint; with `serial` all share that bus, and are
     polled as fast as a line of 9600 baud can. With `obligation_w` there is an obligation `utility` whose fallback is
-    that export. With `feeds`, the phase of each inverter, the site has three phases. `device` and `meter_device` are
-    makes by description; a meter of the inverter's own make is read through it. With `behind_mqtt` the inverters are
-    published and limited over MQTT, and it says more of each.
+    that export. `web_meter` is a meter by HTTP, without its place. With `feeds`, the phase of each inverter, the site
+    has three phases. `device` and `meter_device` are makes by description; a meter of the inverter's own make is read
+    through it. `meter_serial`: it has a line of its own. With `behind_mqtt`
+    the inverters are published and limited over MQTT, and it says more of each.
     """
     inverters = [_inverter(index, count, feeds) for index in range(count)]
     meter = _device(240, dict(inverters[0]["tcp"]) if meter_behind else _place())
+    if web_meter is not None:
+        meter = {**web_meter, **_place()}
     if serial is not None:
         _share_bus(serial, inverters, meter)
+    if meter_serial is not None:
+        del meter["tcp"]
+        meter |= {"serial": meter_serial, "poll_s": 0.5}
     _of_makes(device, meter_device, inverters, meter)
     if behind_mqtt is not None:
         inverters = [_over_mqtt(mqtt.root, inverter, behind_mqtt) for inverter in inverters]
@@ -98,8 +106,7 @@ def _of_makes(
 ) -> None:
     for entry, name in [*((inverter, device) for inverter in inverters), (meter, meter_device)]:
         if name is not None:
-            unit = entry["unit"] if "serial" in entry else description(name).unit
-            entry |= {"driver": "registers", "device": name, "unit": unit}
+            entry |= {"driver": "registers", "device": name, "unit": description(name).unit}
     if device is not None:
         for inverter in inverters:
             inverter["i_have_tested_this"] = True

@@ -14,7 +14,7 @@ from conformance.actions import Server, announce_1_3
 from conformance.judge import Judge
 from conformance.places import Places
 from conformance.resolve import resolve
-from conformance.rig import PIN, Rig
+from conformance.rig import PIN, RATED_W, Rig
 from conformance.scenes import Scene
 from dynexport.identity import pin
 from dynexport.testing.pki import Pki
@@ -57,6 +57,8 @@ class Run:
             pin=PIN if scene.pin else None,
             poll_s=scene.poll_s,
             battery=scene.battery,
+            storage=scene.storage,
+            boiler=scene.boiler,
         )
         utility = self.rig.utility
         places = Places(utility)
@@ -74,7 +76,9 @@ class Run:
         self.server.run(before.init_actions)
         if self.rig.utility.well_known is None:
             announce_1_3(self.rig.utility)
-        self.rig.load(self.scene.load * 10_000.0)
+        self.rig.load(self.scene.load * RATED_W)
+        if self.rig.house is not None:
+            self.rig.house.begin(self.scene.own, runs=self.scene.runs)
         self.rig.boot()
         if not before.immediate_start and not self._ready(before.checks):
             return self.faults

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench.loop import Loop
 
+from conformance.house import House
 from csip_client.app import CsipClient
 from csip_client.start import client
 from dynexport import messages as m
@@ -23,7 +24,7 @@ from dynexport.settings.csip import CsipRatings, CsipSection
 from dynexport.testing.builders import inverter_reading, meter_reading, site
 from dynexport.testing.fakebus import FakeBus
 from dynexport.testing.pki import Pki
-from dynexport.testing.plant import InverterModel, MeterModel
+from dynexport.testing.plant import InverterModel, MeterModel, Plant
 from limit_engine.control import Bounds
 from utility_simulator.document import V1_3, Version
 from utility_simulator.server import Server
@@ -42,6 +43,14 @@ BATTERY = {
     "energy_wh": STORED_WH,
     "reserve_wh": 1350,
 }
+STORAGE = {
+    **BATTERY,
+    "rated_w": RATED_W,
+    "max_charge_w": RATED_W,
+    "energy_wh": 40_000.0,
+    "control": "charge_rate",
+}
+ANY_W = 100_000.0
 CAPABILITY_EVERY_S = 60
 
 
@@ -59,6 +68,8 @@ class Rig:
         pin: int | None = None,
         poll_s: float = 0.2,
         battery: bool = False,
+        storage: bool = False,
+        boiler: float = 0.0,
     ) -> None:
         self.clock = FakeClock(datetime(2026, 1, 15, 2, 0, tzinfo=UTC))
         style = replace(
@@ -71,12 +82,6 @@ class Rig:
         self.rated = dict.fromkeys(self.names, RATED_W / inverters)
         self.power = dict.fromkeys(self.names, True)
         self.tick_s = 1.0
-        self.loop = Loop(
-            [InverterModel(rated_w=self.rated[name]) for name in self.names],
-            MeterModel(),
-            load_w=0.0,
-            poll_s=poll_s,
-        )
         self._csip = CsipSection(
             server=self.server.address,
             version="auto" if version is V1_3 else "1.2",
@@ -86,8 +91,12 @@ class Rig:
             pen=PEN,
             pin=pin,
             nmi=NMI,
-            ratings=CsipRatings(max_var_neg=6000, min_pf_over=0.8, min_pf_under=0.8) if battery else None,
+            ratings=CsipRatings(max_var_neg=6000, min_pf_over=0.8, min_pf_under=0.8)
+            if battery or storage
+            else None,
         )
+        load = {"id": "boiler", "rated_w": boiler * RATED_W, "control": "watts"}
+        agreement = {"export_limit_w": ANY_W, "failsafe_export_limit_w": FALLBACK_W}
         self._site = site(
             site={
                 "name": "Conformance",
@@ -106,10 +115,19 @@ class Rig:
                 }
                 for index, name in enumerate(self.names)
             ],
-            batteries=[BATTERY] if battery else [],
+            batteries=[STORAGE] if storage else [BATTERY] if battery else [],
             csip=self._csip,
+            **({"loads": [load], "agreement": agreement} if storage else {}),
         )
         self.battery = battery
+        self.house = House(self._site, self.clock, poll_s=poll_s) if storage else None
+        self.loop = Loop(
+            [InverterModel(rated_w=self.rated[name]) for name in self.names],
+            MeterModel(),
+            load_w=0.0,
+            poll_s=poll_s,
+        )
+        self._limits_heard = 0
         self.client: CsipClient | None = None
 
     @property
@@ -127,32 +145,37 @@ class Rig:
         return found if self.now < found.issued_at.timestamp() + found.ttl_s else None
 
     @property
+    def plant(self) -> Plant:
+        """The site itself."""
+        return self.loop.plant if self.house is None else self.house.plant
+
+    @property
     def export_w(self) -> float:
         """The true export at the meter."""
-        return -self.loop.plant.site_w
+        return -self.plant.site_w
 
     @property
     def generation_w(self) -> float:
         """What the inverters make."""
-        return self.loop.plant.generation_w
+        return self.plant.generation_w
 
     def boot(self) -> None:
         """Start the service on what it stored; a running one has lost its power."""
         if self.client is not None:
             self.client.lanes.close()
             self.client.store.close()
-        self.bus = FakeBus(self.clock)
+        self.bus, self._limits_heard = FakeBus(self.clock), 0
         self.client = client(Context("csip-client", self._site, self.bus, self.clock), self._csip)
         self._capability_in = 0.0
 
     def sun(self, available_w: float) -> None:
         """What each inverter could make."""
-        for inverter in self.loop.plant.inverters:
+        for inverter in self.plant.inverters:
             inverter.available_w = available_w
 
     def load(self, load_w: float) -> None:
         """What the house takes."""
-        self.loop.plant.load_w = load_w
+        self.plant.load_w = load_w
 
     def step(self) -> None:
         """One tick: the client's exchanges that are due, its own step, then the site for as long."""
@@ -168,8 +191,20 @@ class Rig:
             if not any(due):
                 break
         self.client.step(self.bus.drain(), self.client.context.moment())
-        self._run_site()
-        self.clock.advance(self.tick_s)
+        if self.house is None:
+            self._run_site()
+            self.clock.advance(self.tick_s)
+        else:
+            self._run_house(self.house)
+
+    def _run_house(self, house: House) -> None:
+        """The engine hears what was said, in its order."""
+        said = [each for each in self.bus.all(topics.LIMIT, "csip") if isinstance(each, m.Limit)]
+        for limit in said[self._limits_heard :]:
+            house.hear(limit)
+        self._limits_heard = len(said)
+        house.run(self.tick_s)
+        self._publish(self.limit)
 
     def _run_site(self) -> None:
         said = self.limit
@@ -184,9 +219,11 @@ class Rig:
 
     def _publish(self, said: m.Limit | None) -> None:
         now = self.clock.now()
-        meter = meter_reading(self.loop.plant.site_w, now, reactive_var=100.0, voltage_a_v=231.5)
+        meter = meter_reading(self.plant.site_w, now, reactive_var=100.0, voltage_a_v=231.5)
         self.bus.deliver(topics.METER_READING, meter)
-        if self.battery:
+        if self.house is not None:
+            self.bus.deliver(topics.BATTERY_READING, self.house.stored(), "home")
+        elif self.battery:
             stored = m.BatteryReading(
                 issued_at=now, measured_at=now, power_w=0.0, soc_pct=60.0, energy_wh=0.6 * STORED_WH
             )
@@ -195,7 +232,7 @@ class Rig:
         for index, name in enumerate(self.names):
             if not self.power[name]:
                 continue
-            inverter = self.loop.plant.inverters[index]
+            inverter = self.plant.inverters[index]
             reading = inverter_reading(inverter.power_w, now, reactive_var=50.0, voltage_a_v=232.0)
             self.bus.deliver(topics.INVERTER_READING, reading, name)
             control = m.InverterControl(

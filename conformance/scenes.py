@@ -37,6 +37,8 @@ class Sight:
         match self.what:
             case "export":
                 return rig.export_w
+            case "import":
+                return -rig.export_w
             case "generation":
                 return rig.generation_w
         said = None if rig.limit is None else getattr(rig.limit, self.what)
@@ -52,6 +54,12 @@ class Scene:
     proceed_s: Mapping[str, float] | None = None
     inverters: int = 1
     battery: bool = False
+    storage: bool = False  # the whole engine, a battery of the inverters' size and a load, no sun
+    boiler: float = 0.02  # that load's size; one that may be on counts with all of it
+    runs: bool = False  # it wants all that it can use, from the beginning
+    own: float | None = (
+        None  # what the battery does by a schedule of its own, + discharge; None: it covers the house
+    )
     pin: bool = False
     load: float = 0.0
     tick_s: float = 1.0
@@ -99,6 +107,16 @@ def rerate(rig: Rig) -> None:
 def power_cycle(rig: Rig) -> None:
     """The client's machine is switched off and on."""
     rig.boot()
+
+
+def boiler(share: float) -> Hand:
+    """The controllable load wants so much."""
+
+    def act(rig: Rig) -> None:
+        assert rig.house is not None
+        rig.house.load.wants_w = share * RATED_W
+
+    return act
 
 
 IMPORT, LOAD = "import_limit_w", "load_limit_w"
@@ -210,6 +228,45 @@ SCENES: dict[str, Scene] = {
     "STO-01": Scene(battery=True),
     "STO-02": Scene(battery=True),
     "STO-04": Scene(battery=True),
+    "LOA-01": Scene(
+        storage=True,
+        own=-1.0,
+        boiler=0.3,
+        poll_s=0.5,
+        hands={("WAIT-REACH-ZERO", 80.0): boiler(0.3)},
+        sights=(
+            Sight("WAIT-CONTROL", 50.0, 1.0, "import"),
+            Sight("WAIT-REACH-ZERO", 75.0, 0.0, "import"),
+            Sight("WAIT-REACH-ZERO", 115.0, 0.0, "import"),
+        ),
+    ),
+    "LOA-13": Scene(
+        storage=True,
+        boiler=1.0,
+        runs=True,
+        own=0.0,
+        poll_s=0.5,
+        hands={
+            ("WAIT-TEST-END", 120.0): load(0.2),
+            ("WAIT-TEST-END", 240.0): load(0.1),
+            ("WAIT-TEST-END", 360.0): load(0.0),
+        },
+        sights=tuple(
+            Sight("WAIT-TEST-END", seconds, 0.2, "import")
+            for seconds in (115.0, 135.0, 235.0, 255.0, 355.0, 375.0, 460.0)
+        ),
+    ),
+    "STO-03": Scene(storage=True, poll_s=0.5, sights=(Sight("POST-RESPONSE-COMPLETED", 300.0, 1.0),)),
+    # what it is and can do was told before the start, and is told anew only when it changes, or after a restart
+    "STO-05": Scene(storage=True, poll_s=0.5, hands={("GET-DER", 1.0): power_cycle}),
+    "STO-06": Scene(
+        storage=True,
+        poll_s=0.5,
+        sights=tuple(
+            Sight(f"WAIT-CONTROL-END-{number}", 800.0, share)
+            for number, share in enumerate((1.0, 0.5, -1.0, 0.0, 0.3, 0.0), start=1)
+        ),
+    ),
     "LOA-11": Scene(settles_s=FIVE_CONTROLS_S, sights=five(IMPORT)),
     "LOA-12": Scene(settles_s=FIVE_CONTROLS_S, sights=five(LOAD)),
     "GEN-13": Scene(

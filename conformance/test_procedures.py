@@ -19,7 +19,7 @@ from utility_simulator.document import Version
 CASES = [
     pytest.param(name, version, id=f"{name}-v{version.name}")
     for name, definition in definitions().items()
-    if excused(name, definition) is None
+    if excused(definition) is None
     for version in versions(definition)
 ]
 LONGEST_S, THREE_DAYS = 4 * 3600.0, "ALL-25-EXT"

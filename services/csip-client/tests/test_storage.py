@@ -132,6 +132,21 @@ def test_sto_02_capability_and_settings_carry_every_element_and_claim_no_mode_th
     assert value(capability, "type") == "83"
 
 
+@pytest.mark.parametrize(
+    ("controls", "mode"),
+    [(("charge_rate",), "01"), (("charge_rate", "none"), "00"), (("charge_rate", "charge_rate"), "01")],
+)
+def test_sto_05_a_storage_target_is_claimed_where_every_battery_may_be_commanded(
+    pki: Pki, tmp_path: Path, controls: tuple[str, ...], mode: str
+) -> None:
+    batteries = [{**GARAGE, "id": f"b{at}", "control": control} for at, control in enumerate(controls)]
+    house = House(pki, tmp_path, sections={"batteries": batteries}, wire=V1_3, ratings=RATINGS)
+    lives(house, 20)
+    assert value(last(house, "dercap"), "vppModesSupported") == mode
+    assert value(last(house, "derg"), "vppModesEnabled") == mode
+    house.end()
+
+
 def test_with_a_battery_der_status_carries_its_connection_and_state_of_charge(house: House) -> None:
     lives(house, 130, soc_pct=41.5, power_w=-3000.0)
     assert value(last(house, "ders"), "storConnectStatus/value") == "07"

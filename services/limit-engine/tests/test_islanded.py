@@ -16,7 +16,7 @@ from dynexport.testing import builders
 from dynexport.testing.context import codes, fake_context
 from dynexport.testing.plant import InverterModel, MeterModel
 from limit_engine.app import Engine
-from limit_engine.control import Bounds
+from limit_engine.control import Bounds, ControlLaw, Plan
 from limit_engine.phases import PhaseBounds
 
 
@@ -113,6 +113,18 @@ def test_an_engine_that_starts_while_islanded_counts_the_house_as_what_the_roof_
     loop.plant.inverters[0].available_w = 10_000.0
     loop.run(60.0)
     assert target(loop) <= before_w + 50.0
+
+
+def test_a_meter_of_the_houses_consumption_goes_on_telling_it_while_islanded() -> None:
+    law = ControlLaw(Plan({"i0": 10_000.0}, location=m.Location.CONSUMPTION))
+    targets = []
+    for second, (load_w, islanded) in enumerate([(3000.0, False)] * 20 + [(1000.0, True)] * 5):
+        mono = 100.0 + second
+        law.hear_meter(mono, mono, load_w, islanded=islanded)
+        law.hear_inverter("i0", mono, mono, 500.0, m.InverterState.MPPT)
+        targets.append(law.decide(Bounds(0.0), mono, ready=True).target_w)
+    assert targets[-6] > 2800.0
+    assert targets[-1] < 1010.0
 
 
 class Home:

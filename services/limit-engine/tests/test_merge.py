@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dynexport.messages import SWITCHES, WATT_LIMITS
-from limit_engine.merge import Bound, Candidate, Envelope, merge
+from limit_engine.merge import Bound, Candidate, Envelope, merge, with_charge_buffer
 
 EXAMPLES = 100_000 if os.environ.get("CI") else 2_000
 
@@ -22,6 +22,8 @@ candidates = st.builds(
         st.sampled_from(WATT_LIMITS), st.sampled_from((0.0, 1500.0, 5000.0)) | st.floats(0, 2e4), max_size=4
     ),
     st.frozensets(st.sampled_from(SWITCHES), max_size=2),
+    st.none() | st.floats(-2e4, 2e4),
+    st.booleans(),
 )
 
 
@@ -92,3 +94,47 @@ def test_the_vector_of_the_predecessor() -> None:
 def test_what_is_no_limit_never_gets_through(value: float) -> None:
     with pytest.raises(ValueError, match=r"csip\.export_limit_w"):
         merge([Candidate("csip", {"export_limit_w": value})])
+
+
+def target(source: str, value: float, *, obligation: bool = False) -> Candidate:
+    return Candidate(source, storage_target_w=value, is_obligation=obligation)
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        ([], None),
+        ([target("manual", -2000.0)], Bound(-2000.0, "manual")),
+        ([target("agent", 100.0), target("csip", 5000.0, obligation=True)], Bound(5000.0, "csip")),
+        (
+            [target("remote", 0.0, obligation=True), target("csip", 5000.0, obligation=True)],
+            Bound(5000.0, "csip"),
+        ),
+        ([target("tariff", 1.0), target("manual", 2.0)], Bound(2.0, "manual")),
+    ],
+)
+def test_an_obligations_target_goes_before_a_preferences_and_then_the_first_in_the_alphabet(
+    stated: list[Candidate], expected: Bound | None
+) -> None:
+    assert merge(stated).storage_target_w == expected
+    assert merge(reversed(stated)).storage_target_w == expected
+
+
+@pytest.mark.parametrize(
+    ("obligation", "limit_w", "lifted_w"), [(False, 0.0, 200.0), (False, 500.0, 500.0), (True, 0.0, 0.0)]
+)
+def test_a_charge_buffer_lifts_a_preference_and_never_an_obligation(
+    obligation: bool, limit_w: float, lifted_w: float
+) -> None:
+    stated = Candidate("one", {"export_limit_w": limit_w}, is_obligation=obligation)
+    assert with_charge_buffer(stated, 200.0).watts["export_limit_w"] == lifted_w
+
+
+def test_a_charge_buffer_leaves_a_source_without_an_export_limit_alone() -> None:
+    stated = Candidate("manual", {"generation_limit_w": 0.0})
+    assert with_charge_buffer(stated, 200.0) is stated
+
+
+def test_a_target_that_is_no_power_is_refused() -> None:
+    with pytest.raises(ValueError, match="is no power"):
+        merge([target("manual", float("nan"))])

@@ -50,8 +50,15 @@ class Inverter:
         self.status = 0
         self.stamped = True
         self.http_status = 200
+        self.frozen = False
+        self._said: dict[str, Any] = {}
 
-    def __call__(self, asked: Any) -> tuple[int, dict[str, str], Any]:
+    def __call__(self, asked: Any) -> Any:
+        if not self.frozen or asked.path not in self._said:
+            self._said[asked.path] = self._answer(asked)
+        return self._said[asked.path]
+
+    def _answer(self, asked: Any) -> tuple[int, dict[str, str], Any]:
         now = self.clock.now() - self.behind
         data: dict[str, Any] = {"Site": {"Mode": "meter", "P_Grid": self.grid_w}}
         if "GetMeterRealtimeData" in asked.path:
@@ -114,6 +121,23 @@ def test_a_meter_that_its_inverter_no_longer_hears_grows_old_though_the_answers_
     bench.inverter.meter["TimeStamp"] = heard
     assert len(bench.read(count=8)) == 1
     assert bench.events().count("meter_stale") == 1
+
+
+def test_an_inverter_that_has_stopped_clock_and_all_grows_old(bench: Bench) -> None:
+    bench.read()
+    bench.inverter.frozen = True
+    assert len(bench.read(count=10)) <= 2
+    assert bench.events().count("meter_stale") == 1
+
+
+def test_a_meter_measured_a_second_ago_counts_as_of_now_and_one_of_3_s_ago_as_of_then(bench: Bench) -> None:
+    for age_s, expected_s in ((1, 0), (3, 3)):
+        bench.inverter.age = timedelta(seconds=age_s)
+        bench.inverter.meter["PowerReal_P_Sum"] -= 1.0
+        reading = bench.read()[-1]
+        assert (bench.clock.now() - reading.measured_at).total_seconds() == pytest.approx(
+            expected_s, abs=0.01
+        )
 
 
 def test_a_meter_that_measures_the_house_is_read_by_p_grid_alone(bench: Bench) -> None:

@@ -132,16 +132,18 @@ UNCONTROLLED_READING = _reading(
 )  # fmt: skip
 BATTERY_SETPOINT = Topic(
     "battery/+/setpoint", m.BatterySetpoint, (LIMIT_ENGINE,), 0, False, "1 s + change",
-    "what one battery is to do, only where site.yaml lets us command it",
-    Stored.IGNORED, skew_checked=True,
+    "what one battery is to do, only with `batteries[].control: charge_rate`; its bounds are those of import and "
+    "load limits",
+    Stored.IGNORED, skew_checked=True, deadline="15 s: no power is told any more, the bounds stay",
 )  # fmt: skip
 BATTERY_CONTROL = Topic(
     "battery/+/control", m.BatteryControl, (INVERTER_WRITER,), 1, True, "10 s + change",
     "what was asked of a battery, what was really written, what it says it is told",
 )  # fmt: skip
 LOAD_SETPOINT = Topic(
-    "load/+/setpoint", m.Setpoint, (LIMIT_ENGINE,), 0, False, "1 s + change", "what one load may use at most",
-    Stored.IGNORED, skew_checked=True,
+    "load/+/setpoint", m.Setpoint, (LIMIT_ENGINE,), 0, False, "1 s + change",
+    "what one load may use at most; its `rated_w` while no import or load limit is in force",
+    Stored.IGNORED, skew_checked=True, deadline="15 s: what stands is not raised",
 )  # fmt: skip
 LOAD_CONTROL = Topic(
     "load/+/control", m.LoadControl, (INVERTER_WRITER,), 1, True, "10 s + change",
@@ -150,7 +152,7 @@ LOAD_CONTROL = Topic(
 LOAD_READING = _reading(
     "load/+/reading", m.PowerReading, (METER_READER, SITE_SIMULATOR, ADDED), "1 s",
     "a controllable load, + is consumption; from meter-reader when `loads[].topic` is set",
-    "5 s: it counts as using its `rated_w`",
+    "5 s: it counts as using all that it is allowed",
 )  # fmt: skip
 LIMIT = Topic(
     "limit/+", m.Limit, LIMIT_SOURCES, 1, True, "10 s + change",

@@ -11,7 +11,7 @@ from dynexport import messages as m
 from dynexport.cli.live import show
 from dynexport.cli.owner import parse_duration, summary
 from dynexport.cli.snapshot import Snapshot
-from dynexport.cli.view import envelope_rows, grid, inverter_rows, line, service_words
+from dynexport.cli.view import beside_rows, envelope_rows, grid, inverter_rows, line, service_words
 from dynexport.clock import FakeClock
 from dynexport.ports import Received
 from dynexport.testing.builders import inverter_reading, meter_reading, site
@@ -20,10 +20,14 @@ from dynexport.testing.fakebus import FakeBus
 from dynexport.topics import (
     ACTIVE,
     AVAILABILITY,
+    BATTERY_READING,
+    BATTERY_SETPOINT,
     EVENT,
     HEALTH,
     INVERTER_CONTROL,
     INVERTER_READING,
+    LOAD_READING,
+    LOAD_SETPOINT,
     METER_READING,
     Topic,
 )
@@ -61,6 +65,11 @@ def test_an_import_is_no_export() -> None:
     assert (
         grid(heard((METER_READING, meter_reading(320.0, NOW), "")), 100.0) == "export 0 W (importing 320 W)"
     )
+
+
+def test_an_island_is_said_in_place_of_a_power() -> None:
+    said = heard((METER_READING, meter_reading(0.0, NOW, islanded=True), ""))
+    assert grid(said, 100.0) == "export 0 W (islanded: cut off from the grid)"
 
 
 def test_a_stale_reading_is_shown_with_its_age_and_never_as_current() -> None:
@@ -120,3 +129,33 @@ def test_without_a_terminal_what_the_utility_server_says_is_a_line_once(
     said = capsys.readouterr().out
     assert said.count("-- utility-simulator: the client answers 1") == 1
     assert "the mode changed" not in said
+
+
+def test_loads_and_batteries_are_shown_with_what_they_may_do() -> None:
+    used = m.PowerReading(issued_at=NOW, measured_at=NOW, power_w=1750.0)
+    allowed = m.Setpoint(issued_at=NOW, target_w=1800.0, engine_id="e", seq=1)
+    given = m.BatteryReading(issued_at=NOW, measured_at=NOW, power_w=-900.0)
+    order = m.BatterySetpoint(issued_at=NOW, target_w=500.0, max_charge_w=0.0, engine_id="e", seq=2)
+    snapshot = heard(
+        (LOAD_READING, used, "boiler"),
+        (LOAD_SETPOINT, allowed, "boiler"),
+        (BATTERY_READING, given, "wall"),
+        (BATTERY_SETPOINT, order, "wall"),
+        (BATTERY_READING, given, "shed"),
+    )
+    assert beside_rows(snapshot, 100.0) == [
+        ("boiler", "uses 1750 W", "may use 1800 W"),
+        ("shed", "charges 900 W", "by itself"),
+        ("wall", "charges 900 W", "is to: discharges 500 W, charging at most 0 W"),
+    ]
+
+
+def test_a_storage_target_is_a_row_of_the_envelope() -> None:
+    active = m.Active(
+        issued_at=NOW,
+        mode=m.Mode.NORMAL,
+        reason="",
+        storage_target_w=-3000.0,
+        storage_target_source="csip",
+    )
+    assert ("storage target", "charge 3000 W", "csip", "") in envelope_rows(heard((ACTIVE, active, "")))

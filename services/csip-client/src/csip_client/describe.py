@@ -22,7 +22,7 @@ WATTS, VARS, VOLTS, HERTZ = 38, 63, 29, 33
 PHASES = {"a": 128, "b": 64, "c": 32}
 VOLTAGE_PHASES = {"a": 129, "b": 65, "c": 33}  # phase to neutral
 ASLEEP = (InverterState.OFF, InverterState.SLEEPING)
-NO_VPP_MODE = 0  # opModStorageTargetW is not obeyed
+STORAGE_TARGET, NO_VPP_MODE = 1, 0  # bit 0: opModStorageTargetW
 
 
 def category(site: Site, csip: CsipSection) -> int:
@@ -38,10 +38,12 @@ def der_type(site: Site) -> int:
 
 
 def modes(csip: CsipSection, site: Site) -> write.Modes:
-    """What is declared: only limits that this site obeys; with a battery also that it obeys no storage target."""
+    """What is declared: only limits that this site obeys, and the storage target where we may command every battery."""
     doe = sum(DOE_BITS[mode] for mode in csip.modes)
     maximum = MAXIMUM if "generation" in csip.modes else 0
-    return write.Modes(CONNECT_AND_ENERGIZE | maximum, doe, NO_VPP_MODE if site.batteries else None)
+    commanded = all(battery.control == "charge_rate" for battery in site.batteries)
+    vpp = STORAGE_TARGET if commanded else NO_VPP_MODE
+    return write.Modes(CONNECT_AND_ENERGIZE | maximum, doe, vpp if site.batteries else None)
 
 
 def ratings(site: Site, known: Mapping[str, InverterCapability]) -> tuple[write.Ratings, write.Ratings]:

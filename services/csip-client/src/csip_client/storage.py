@@ -1,6 +1,6 @@
 """What is told of the batteries together: ratings from `site.yaml`, connection, charge and stored energy as read. Pure.
 
-csip.md section 7, "With a battery"; STO-01, STO-02. Dynexport does not command batteries yet, and claims no vppModes.
+csip.md section 7, "With a battery"; STO-01, STO-02, STO-05.
 """
 
 from __future__ import annotations

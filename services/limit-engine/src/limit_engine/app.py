@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from dynexport import messages as m
 from dynexport import topics
-from dynexport.failsafe import failsafe_shares_w, failsafe_w
+from dynexport.failsafe import failsafe_export_w, failsafe_shares_w, failsafe_w
 from dynexport.ports import RawReceived, Received
 from dynexport.service import Context, HealthPart, Moment
 from dynexport.topics import Topic
 from limit_engine import found, sources
 from limit_engine.control import Bounds, ControlLaw, Plan
-from limit_engine.merge import Envelope, merge
+from limit_engine.export_scope import ExportHold
+from limit_engine.import_side import UseLimits
+from limit_engine.merge import Envelope, merge, with_charge_buffer
+from limit_engine.side import Side, SideLimits
+from limit_engine.side_speaker import SideSpeaker
 from limit_engine.site import Others, batteries, phase_bounds, unseen_w
-from limit_engine.speaker import Speaker
+from limit_engine.speaker import Hold, Speaker
 from limit_engine.standby import Standby
 from limit_engine.watch import Watch
 
@@ -40,7 +45,7 @@ def plan(context: Context) -> Plan:
         headroom_pct=site.control.headroom_pct,
         meter_period_s=site.meter.poll_s,
         location=m.Location(site.meter.location),
-        has_battery=bool(batteries(site)),
+        has_battery=bool(batteries(site) or site.loads),
         feeds=site.feeds,
     )
 
@@ -55,6 +60,9 @@ class Engine:
         self.capabilities: dict[str, m.InverterCapability] = {}
         self.standby = Standby(engine_id)
         self.speaker = Speaker(context, engine_id)
+        self.side = Side(context.site, self.others)
+        self.side_speaker = SideSpeaker(context, engine_id)
+        self.export_hold = ExportHold(self.law.plan.total_w)
         self.watch = Watch(context)
         started = context.clock.mono()
         self.sources = {
@@ -67,6 +75,7 @@ class Engine:
             topics.INVERTER_CONTROL: self._applied,
             topics.INVERTER_CAPABILITY: self._capability,
             topics.BATTERY_READING: self._battery,
+            topics.LOAD_READING: self._load,
             topics.UNCONTROLLED_READING: self._uncontrolled,
             topics.LIMIT: self._limit,
             topics.SETPOINT: self._setpoint,
@@ -83,6 +92,7 @@ class Engine:
         if self.standby.listening_from is None:
             self.standby.listening_from = now.mono
         self.speaker.forget()
+        self.side_speaker.forget()
 
     def step(self, inbox: Sequence[Received | RawReceived], now: Moment) -> float:
         """One cycle; returns the seconds until the next without news."""
@@ -95,9 +105,19 @@ class Engine:
         self._take_over(now.mono)
         envelope = self._envelope(now.mono)
         bounds = self._bounds(envelope, now.mono)
-        decision = self.law.decide(bounds, now.mono, ready=self._ready(now.mono), open_switch=envelope.open)
+        decision = self.law.decide(
+            self._beside_batteries(bounds), now.mono, ready=self._ready(now.mono), open_switch=envelope.open
+        )
+        limits = self._side_limits(envelope, decision.mode)
+        orders = self.side.decide(self.law, decision, bounds, limits, now.mono)
+        hold = self._own_loops(bounds, decision.mode, now.mono, open_switch=envelope.open)
         self.watch.look(self.law, decision, bounds, self.sources, now.mono)
-        self.speaker.say(self.law, decision, bounds, envelope, self.sources, self._waiting_for(now.mono), now)
+        self.watch.look_beside(orders)
+        waiting_for = self._waiting_for(now.mono)
+        self.speaker.say(
+            self.law, decision, bounds, envelope, self.sources, waiting_for, now, hold=hold, orders=orders
+        )
+        self.side_speaker.say(orders, self.side.beside, now)
         left_s = self.law.meter_deadline - now.mono
         return min(TICK_S, left_s + AFTER_S) if left_s >= 0.0 else TICK_S
 
@@ -105,6 +125,7 @@ class Engine:
         """Let the next engine in at once: the lease is released with the last targets."""
         if self.standby.speaking:
             self.speaker.release(now)
+            self.side_speaker.release(now)
 
     def health(self) -> HealthPart:
         """What has been learned of the meter and of each inverter."""
@@ -145,7 +166,8 @@ class Engine:
 
     def _envelope(self, mono: float) -> Envelope:
         stated = [sources.candidate(state, mono) for state in self.sources.values()]
-        counting = [candidate for candidate in stated if candidate is not None]
+        buffer_w = sum(battery.charge_buffer_w for battery in self.others.may_charge(mono))
+        counting = [with_charge_buffer(candidate, buffer_w) for candidate in stated if candidate is not None]
         return merge([sources.agreement(self.context.site), *counting])
 
     def _bounds(self, envelope: Envelope, mono: float) -> Bounds:
@@ -162,6 +184,36 @@ class Engine:
             phases=phase_bounds(self.others, unseen, mono),
         )
 
+    def _beside_batteries(self, bounds: Bounds) -> Bounds:
+        """The inverters' bounds: what a battery is to discharge by its target is left to it."""
+        if bounds.export_limit_w is None or self.side.yield_w == 0.0:
+            return bounds
+        return replace(bounds, export_limit_w=bounds.export_limit_w - self.side.yield_w)
+
+    def _side_limits(self, envelope: Envelope, mode: m.Mode) -> SideLimits:
+        """Import and load limits in force; in failsafe the fallback of every obligation counts as well."""
+        counting = [envelope]
+        if mode is m.Mode.FAILSAFE:
+            counting.append(
+                merge(sources.fallback(state) for state in self.sources.values() if state.is_obligation)
+            )
+        least = {
+            attribute: min(
+                (bound.value for each in counting if (bound := each.bound(attribute)) is not None),
+                default=None,
+            )
+            for attribute in ("import_limit_w", "load_limit_w")
+        }
+        target = envelope.storage_target_w
+        return SideLimits(UseLimits(**least), target.value if target else None, envelope.open)
+
+    def _own_loops(self, bounds: Bounds, mode: m.Mode, mono: float, *, open_switch: bool) -> Hold:
+        """What inverters with a loop of their own are told; 0 while the site is to be disconnected."""
+        load = self.law.load if mode is m.Mode.NORMAL else None
+        failsafe = failsafe_export_w(self.context.site)
+        level_w = self.export_hold.follow(bounds, mode, load, failsafe, mono, yield_w=self.side.yield_w)
+        return Hold(0.0 if open_switch else level_w, self.export_hold.disconnect)
+
     def _ready(self, mono: float) -> bool:
         return self._waiting_for(mono) is None
 
@@ -176,10 +228,10 @@ class Engine:
                 self.watch.elsewhere(reading.location, self.law.plan.location)
                 return
             moment = _measured(received, reading.issued_at, reading.measured_at)
-            battery_w = self.others.battery_w(now.mono)
+            absorbed_w = self.side.beside.absorbed_w(self.others.battery_w(now.mono), now.mono)
             phases_w, islanded = self._phases_of(reading), reading.islanded
             self.law.hear_meter(
-                moment, received.mono, reading.power_w, battery_w, phases_w, islanded=islanded
+                moment, received.mono, reading.power_w, absorbed_w, phases_w, islanded=islanded
             )
 
     def _phases_of(self, reading: m.MeterReading) -> tuple[float, ...]:
@@ -205,12 +257,21 @@ class Engine:
     def _capability(self, received: Received, now: Moment) -> None:
         if isinstance(received.message, m.InverterCapability) and received.id in self.law.tracks:
             self.capabilities[received.id] = received.message
+            self.law.tracks[received.id].by_export = received.message.scope is m.Scope.EXPORT
 
     def _battery(self, received: Received, now: Moment) -> None:
         reading = received.message
         if isinstance(reading, m.BatteryReading):
             moment = _measured(received, reading.issued_at, reading.measured_at)
-            self.others.hear_battery(received.id, reading.power_w, moment)
+            self.others.hear_battery(received.id, reading.power_w, moment, reading.soc_pct)
+            if received.id in self.side.beside.batteries:
+                self.side.beside.batteries[received.id].meters.hear(moment, received.mono, reading.power_w)
+
+    def _load(self, received: Received, now: Moment) -> None:
+        reading = received.message
+        if isinstance(reading, m.PowerReading) and received.id in self.side.beside.loads:
+            moment = _measured(received, reading.issued_at, reading.measured_at)
+            self.side.beside.loads[received.id].meters.hear(moment, received.mono, reading.power_w)
 
     def _uncontrolled(self, received: Received, now: Moment) -> None:
         reading = received.message

@@ -16,12 +16,13 @@ from limit_engine.inverters import Track
 from limit_engine.latency import MeterLatency
 from limit_engine.load import LoadEstimate, LoadFollower, LoadSample
 from limit_engine.meter import MeterSample, MeterStream
+from limit_engine.own_loops import OwnLoops
 from limit_engine.phases import PhaseLoads
 from limit_engine.plausibility import Plausibility
 from limit_engine.ramp import Ramp
 from limit_engine.shares import reach_w, shares_w
 from limit_engine.terms import Bounds, Decision, Plan
-from limit_engine.view import load_of_a_phase, load_of_the_site, window
+from limit_engine.view import Window, load_of_a_phase, load_of_the_site, window
 
 __all__ = ["Bounds", "ControlLaw", "Decision", "Plan"]
 
@@ -46,6 +47,7 @@ class ControlLaw:
     _feeds: dict[str, str] = field(init=False)
     _rated_on_w: dict[str, float] = field(init=False)
     _load: LoadFollower = field(default_factory=LoadFollower)
+    _own_loops: OwnLoops = field(default_factory=OwnLoops)
     _sample: MeterSample | None = None
     _complete: bool = False
     _meter_heard: float = float("-inf")
@@ -85,6 +87,21 @@ class ControlLaw:
         )
 
     @property
+    def sample(self) -> MeterSample | None:
+        """The newest meter sample of closed loop."""
+        return self._sample
+
+    def seen(self, mono: float) -> Window | None:
+        """The window of that sample, and what the inverters made in it; None without one."""
+        if self._sample is None:
+            return None
+        return window(self._sample, self.latency.window_s, self._answering(mono))
+
+    def timely(self, mono: float) -> bool:
+        """Whether the meter is young enough to raise by."""
+        return mono - self._meter_heard <= 2.0 * self.plan.meter_period_s + 0.1
+
+    @property
     def load(self) -> LoadEstimate | None:
         """What the house uses, as far as it is known."""
         return self._load.now
@@ -107,7 +124,7 @@ class ControlLaw:
         """
         entered = bool(islanded) and not self.islanded
         self._meter_heard, self._site_w, self.islanded = mono, power_w, islanded
-        if islanded and self.load is not None:
+        if islanded and self.load is not None and self.plan.location is Location.FEED_IN:
             self._rest(mono, entered=entered, heard_phases=bool(phases_w))
             return
         if self.plan.location is Location.FEED_IN:
@@ -174,6 +191,7 @@ class ControlLaw:
             target_w = min(target_w, reach_w(target_w, phases_w, self.tracks, taking, bounds.caps_w))
         total_w = self.ramp.follow(target_w, mono, may_rise=may_rise)
         shares = shares_w(total_w, phases_w, self.tracks, taking, bounds.caps_w, self._headroom(bounds))
+        shares = self._own_loops.make_room(shares, taking, total_w, mono)
         for name, track in self.tracks.items():
             shares[name] = track.ramp.follow(shares[name], mono, may_rise=may_rise)
             track.command(shares[name], mono)

@@ -22,7 +22,11 @@ WORST_TAU_S = 2.0
 
 @dataclass(slots=True)
 class Track:
-    """One inverter. `share_w` is what it may make; the command is that divided by its gain."""
+    """One inverter. `share_w` is what it may make; the command is that divided by its gain.
+
+    `by_export`: it holds the site's export by its own loop and does not obey `share_w`, so that nothing can be learned
+    from its answers.
+    """
 
     id: str
     rated_w: float
@@ -39,6 +43,7 @@ class Track:
     idle: bool = False
     response: Response = field(default_factory=Response)
     commanded: tuple[float, float] | None = None
+    by_export: bool = False
 
     @property
     def share_w(self) -> float:
@@ -77,7 +82,7 @@ class Track:
         if self.commanded and abs(share_w - self.commanded[1]) <= 0.005 * self.rated_w:
             return
         fall_w = self.power_w - share_w
-        if fall_w > STEP_MOVE * self.rated_w:
+        if fall_w > STEP_MOVE * self.rated_w and not self.by_export:
             self.response.step(mono, self.power_w, share_w / self.gain.value)
         else:
             self.response.cancel()
@@ -111,7 +116,7 @@ class Track:
             return
         power_w = self.power_w
         self.idle = power_w < self.share_w - max(0.03 * self.rated_w, 0.08 * self.share_w)
-        if self.expected_w is None or self.applied_w is None:
+        if self.by_export or self.expected_w is None or self.applied_w is None:
             return
         if abs(self.expected_w - self.applied_w) < 0.01 * self.rated_w:
             self.gain.learn(power_w, self.expected_w, self.rated_w, at_limit=self._at_limit(power_w))

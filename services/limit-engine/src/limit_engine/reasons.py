@@ -70,6 +70,25 @@ def found_in_words(inverter: str, cap_w: float) -> str:
     )
 
 
+def beside_in_words(envelope: Envelope, shed: Sequence[str]) -> list[str]:
+    """What limits loads and batteries, which loads are held for it, and what the batteries are asked for."""
+    parts = [
+        f"{verb} is limited to {watts(bound.value)} by {who(bound.source)}"
+        for verb, bound in (("Import", envelope.import_limit_w), ("use", envelope.load_limit_w))
+        if bound is not None
+    ]
+    words = []
+    if parts:
+        held = f"; {', '.join(shed)} may use less for it" if shed else ""
+        said = ", ".join(parts)
+        words.append(f"{said[0].upper()}{said[1:]}{held}.")
+    target = envelope.storage_target_w
+    if target is not None:
+        verb = "charge" if target.value < 0 else "discharge"
+        words.append(f"The batteries are to {verb} {watts(abs(target.value))}, as {who(target.source)} asks.")
+    return words
+
+
 def _main(mode: Mode, base: str, waiting_for: str | None, meter_wrong: str | None) -> str:
     match mode:
         case Mode.FAILSAFE:

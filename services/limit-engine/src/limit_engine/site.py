@@ -14,6 +14,7 @@ from limit_engine.inverters import Track
 from limit_engine.phases import PhaseBounds
 
 READING_AGE_S = 5.0
+FULL_PCT = 99.5
 
 
 @dataclass(slots=True)
@@ -25,11 +26,13 @@ class Others:
 
     site: Site
     readings: dict[str, Fresh[float]] = field(default_factory=dict)
+    full_pct: dict[str, float] = field(default_factory=dict)
 
-    def hear_battery(self, name: str, power_w: float, moment: float) -> None:
+    def hear_battery(self, name: str, power_w: float, moment: float, soc_pct: float | None = None) -> None:
         """Take in a battery's reading; one that `site.yaml` does not list is ignored."""
         if any(battery.id == name for battery in self.site.batteries):
             self.readings[name] = Fresh(power_w, moment)
+            self.full_pct[name] = 0.0 if soc_pct is None else soc_pct
 
     def hear_uncontrolled(self, name: str, power_w: float, moment: float) -> None:
         """Take in a generator's reading; one that `site.yaml` does not list is ignored."""
@@ -53,6 +56,40 @@ class Others:
         powers = [self._fresh(name, mono) for name in batteries(self.site)]
         known = [power for power in powers if power is not None]
         return sum(known) if powers and len(known) == len(powers) else None
+
+    def hidden_w(self, mono: float) -> float:
+        """What makes power behind a feed-in meter and is no inverter, as a load limit has to count it: at its most."""
+        discharging = [self._counted(entry, mono) for entry in self._all_batteries]
+        return self.pv_w(mono) + sum(discharging)
+
+    def charging_w(self, mono: float) -> float:
+        """What all batteries charge, where a consumption meter does not say it: at their most where nobody does."""
+        return sum(max(0.0, -self._given_w(entry, mono)) for entry in self._all_batteries)
+
+    def supplied_w(self, mono: float) -> float:
+        """What others than inverters and grid deliver where only consumption is metered, - charging: at least."""
+        pv = [self._fresh(entry.id, mono) or 0.0 for entry in self.site.uncontrolled if entry.kind == "pv"]
+        return sum(pv) + sum(self._given_w(entry, mono) for entry in self._all_batteries)
+
+    @property
+    def _all_batteries(self) -> list[Battery | Uncontrolled]:
+        return [*self.site.batteries, *(entry for entry in self.site.uncontrolled if entry.kind == "battery")]
+
+    def _given_w(self, entry: Battery | Uncontrolled, mono: float) -> float:
+        """What it delivers; unread it charges as much as it can."""
+        power_w = self._fresh(entry.id, mono)
+        if power_w is not None:
+            return power_w
+        most_w = entry.max_charge_w if isinstance(entry, Battery) else None
+        return -(most_w or entry.rated_w)
+
+    def may_charge(self, mono: float) -> list[Battery]:
+        """The batteries that answer and are not full, so far as they say how full they are."""
+        return [
+            battery
+            for battery in self.site.batteries
+            if self._fresh(battery.id, mono) is not None and self.full_pct.get(battery.id, 0.0) < FULL_PCT
+        ]
 
     def _counted(self, entry: Battery | Uncontrolled, mono: float) -> float:
         power_w = self._fresh(entry.id, mono)

@@ -100,14 +100,14 @@ def agreement(site: Site) -> Candidate:
     """The connection agreement as a candidate that never goes stale."""
     section = site.agreement
     watts = {name: getattr(section, name) for name in WATT_LIMITS if getattr(section, name) is not None}
-    return Candidate("agreement", {**watts, "export_limit_w": site.export_limit_w})
+    return Candidate("agreement", {**watts, "export_limit_w": site.export_limit_w}, is_obligation=True)
 
 
 def fallback(state: SourceState, attributes: tuple[str, ...] = (*WATT_LIMITS, *SWITCHES)) -> Candidate:
     """What a silent obligation means, for the named attributes."""
     given = state.source.fallback
     values = {name: getattr(given, name) for name in attributes} if given else {}
-    return _candidate(state.name, values)
+    return replace(_candidate(state.name, values), is_obligation=True)
 
 
 def candidate(state: SourceState, mono: float) -> Candidate | None:
@@ -121,11 +121,13 @@ def candidate(state: SourceState, mono: float) -> Candidate | None:
             return None
         attributes = (*WATT_LIMITS, *SWITCHES)
         stated = {name: getattr(statement, name) for name in attributes if statement.states(name)}
-        own = _candidate(state.name, stated)
+        own = replace(_candidate(state.name, stated), storage_target_w=statement.storage_target_w)
         if not state.is_obligation:
             return own
         rest = fallback(state, tuple(name for name in attributes if name not in stated))
-        return Candidate(state.name, {**rest.watts, **own.watts}, own.opened | rest.opened)
+        return replace(
+            own, watts={**rest.watts, **own.watts}, opened=own.opened | rest.opened, is_obligation=True
+        )
     if state.is_obligation and state.settled(mono):
         return fallback(state)
     return None

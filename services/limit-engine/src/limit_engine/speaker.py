@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,8 @@ from limit_engine.control import Bounds, ControlLaw, Decision
 from limit_engine.curtailment import OFF_GRID, Curtailment, curtailment
 from limit_engine.inverters import Track
 from limit_engine.merge import Bound, Envelope
-from limit_engine.reasons import ISLANDED, found_in_words, phases_in_words, sentence
+from limit_engine.reasons import ISLANDED, beside_in_words, found_in_words, phases_in_words, sentence
+from limit_engine.side import Orders
 from limit_engine.sources import SourceState
 
 SETPOINT_EVERY_S = 1.0
@@ -25,6 +27,14 @@ WORTH_SHOWING = 0.01
 TTL_S = 15.0
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What inverters with a loop of their own are told: the site's export, watts, and whether they must go."""
+
+    export_limit_w: float | None = None
+    disconnect: bool = False
+
+
 class Speaker:
     """Publishes decisions; remembers only what it said, to know what changed."""
 
@@ -32,7 +42,7 @@ class Speaker:
         self.context = context
         self.engine_id = engine_id
         self._seq = 0
-        self._said: dict[str, tuple[float, float, bool]] = {}
+        self._said: dict[str, tuple[float, float, float | None, bool]] = {}
         self._active: tuple[object, ...] = ()
         self._active_at = -math.inf
         self._target_w = 0.0
@@ -53,29 +63,48 @@ class Speaker:
         sources: Mapping[str, SourceState],
         waiting_for: str | None,
         now: Moment,
+        *,
+        hold: Hold,
+        orders: Orders,
     ) -> None:
         """Publish what is due."""
         for name, command_w in decision.commands_w.items():
-            self._setpoint(name, command_w, law.tracks[name].rated_w, not envelope.open, now)
-        self._envelope(law, decision, bounds, envelope, sources, waiting_for, now)
+            track = law.tracks[name]
+            connect = not envelope.open and not (hold.disconnect and track.by_export)
+            self._setpoint(name, command_w, hold.export_limit_w, track.rated_w, connect, now)
+        self._envelope(law, decision, bounds, envelope, sources, waiting_for, now, orders=orders)
 
     def release(self, now: Moment) -> None:
         """Say the last targets once more, with `release`."""
-        for name, (_, target_w, connect) in list(self._said.items()):
-            self._send(name, target_w, connect, now, release=True)
+        for name, (_, target_w, export_w, connect) in list(self._said.items()):
+            self._send(name, target_w, export_w, connect, now, release=True)
 
-    def _setpoint(self, name: str, command_w: float, rated_w: float, connect: bool, now: Moment) -> None:
+    def _setpoint(
+        self, name: str, command_w: float, export_w: float | None, rated_w: float, connect: bool, now: Moment
+    ) -> None:
         target_w = math.floor(command_w * 10.0) / 10.0
-        at, said_w, said_connect = self._said.get(name, (-math.inf, math.nan, connect))
+        at, said_w, said_export_w, said_connect = self._said.get(
+            name, (-math.inf, math.nan, export_w, connect)
+        )
         changed = connect != said_connect or not abs(target_w - said_w) < WORTH_SAYING * rated_w
-        if changed or now.mono - at >= SETPOINT_EVERY_S:
-            self._send(name, target_w, connect, now)
+        if changed or export_w != said_export_w or now.mono - at >= SETPOINT_EVERY_S:
+            self._send(name, target_w, export_w, connect, now)
 
-    def _send(self, name: str, target_w: float, connect: bool, now: Moment, *, release: bool = False) -> None:
+    def _send(
+        self,
+        name: str,
+        target_w: float,
+        export_w: float | None,
+        connect: bool,
+        now: Moment,
+        *,
+        release: bool = False,
+    ) -> None:
         self._seq += 1
         message = m.Setpoint(
             issued_at=now.wall,
             target_w=target_w,
+            export_limit_w=export_w,
             connect=connect,
             engine_id=self.engine_id,
             seq=self._seq,
@@ -83,7 +112,7 @@ class Speaker:
             release=release,
         )
         self.context.bus.publish(topics.SETPOINT, message, name)
-        self._said[name] = (now.mono, target_w, connect)
+        self._said[name] = (now.mono, target_w, export_w, connect)
 
     def _envelope(
         self,
@@ -94,11 +123,13 @@ class Speaker:
         sources: Mapping[str, SourceState],
         waiting_for: str | None,
         now: Moment,
+        *,
+        orders: Orders,
     ) -> None:
         age_s = now.mono - self._active_at
         caps_w, unknown = dict(bounds.caps_w), law.phases.unknown
         islanded = law.islanded if law.meter_fresh(now.mono) else None
-        key = (envelope, decision.mode, waiting_for, law.meter_wrong, caps_w, unknown, islanded)
+        key = (envelope, decision.mode, waiting_for, law.meter_wrong, caps_w, unknown, orders.shed, islanded)
         if key == self._active and age_s < MOVED_EVERY_S:
             return
         missed = OFF_GRID if islanded else curtailment(_answering(law, now.mono))
@@ -122,6 +153,7 @@ class Speaker:
                 also=[
                     *([ISLANDED] if islanded else []),
                     *phases_in_words(bounds.phases, decision.full, unknown=unknown),
+                    *beside_in_words(envelope, orders.shed),
                     *(found_in_words(name, cap_w) for name, cap_w in sorted(caps_w.items())),
                 ],
             ),
@@ -153,6 +185,9 @@ def _fields(envelope: Envelope) -> dict[str, Any]:
         bound: Bound | None = envelope.bound(attribute)
         fields[attribute] = bound.value if bound else None
         fields[attribute.removesuffix("_w") + "_source"] = bound.source if bound else None
+    target = envelope.storage_target_w
+    fields["storage_target_w"] = target.value if target else None
+    fields["storage_target_source"] = target.source if target else None
     fields["connect"], fields["connect_source"] = envelope.disconnected_by is None, envelope.disconnected_by
     fields["energize"], fields["energize_source"] = envelope.deenergized_by is None, envelope.deenergized_by
     return fields

@@ -13,7 +13,10 @@ NOTICED_S = 0.1  # from the end of the meter's deadline to the setpoint that ans
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The fixed figures of a site: ratings and phases by inverter id, watts, and the settings of the law."""
+    """The fixed figures of a site: ratings and phases by inverter id, watts, and the settings of the law.
+
+    `has_battery`: something here may absorb what inverters change, a battery or a load that obeys.
+    """
 
     rated_w: Mapping[str, float]
     up_ramp_pct_per_s: float = 20.0

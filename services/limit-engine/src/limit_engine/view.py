@@ -15,14 +15,25 @@ CALM = 1.2
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The seconds in which the meter must have taken a sample, and what each inverter made in them, watts.
+    """When the meter must have taken a sample, and what each inverter made then, least and most, watts.
 
     `late` have not been read since: what they made is a guess.
     """
 
-    seconds: float
+    start: float
+    end: float
     made: Sequence[tuple[Track, float, float]]
     late: frozenset[str]
+
+    @property
+    def seconds(self) -> float:
+        """How long it is; 0 when it is empty."""
+        return max(0.0, self.end - self.start)
+
+    @property
+    def made_w(self) -> tuple[float, float]:
+        """Least and most that all of them made."""
+        return sum(least for _, least, _ in self.made), sum(most for _, _, most in self.made)
 
 
 def window(sample: MeterSample, latency_s: tuple[float, float], answering: Iterable[Track]) -> Window:
@@ -32,14 +43,12 @@ def window(sample: MeterSample, latency_s: tuple[float, float], answering: Itera
     start, end = sample.earliest - most_s, sample.latest - max(least_s, min(0.0, most_s))
     made = [(track, *track.power.bounds(start, end)) for track in answering]
     late = frozenset(track.id for track, _, _ in made if track.power.newest < end)
-    return Window(max(0.0, end - start), made, late)
+    return Window(start, end, made, late)
 
 
 def load_of_the_site(power_w: float, seen: Window, ramp_w_per_s: float) -> LoadSample:
     """What the house uses: the site's power and all that was made; calm when it moved no faster than our ramp."""
-    low = high = 0.0
-    for _, least, most in seen.made:
-        low, high = low + least, high + most
+    low, high = seen.made_w
     return LoadSample(power_w + low, power_w + high, not seen.late, _calm(low, high, seen, ramp_w_per_s))
 
 

@@ -9,6 +9,7 @@ from dynexport.service import Context
 from limit_engine.control import Bounds, ControlLaw, Decision
 from limit_engine.found import source
 from limit_engine.reasons import found_in_words
+from limit_engine.side import Orders
 from limit_engine.sources import Heard, SourceState
 
 
@@ -28,6 +29,7 @@ class Watch:
         self._phases_unknown = False
         self._islanded = False
         self._caps_w: dict[str, float] = {}
+        self._shed: set[str] = set()
 
     def waiting_for(self, law: ControlLaw, sources: Mapping[str, SourceState], mono: float) -> str | None:
         """What failsafe still waits for, in words; None once it was left: later losses have their own answers."""
@@ -60,6 +62,18 @@ class Watch:
         for name, track in law.tracks.items():
             state_word = "answers" if track.answers(mono) else "asleep" if track.asleep else "silent"
             self._look_at_inverter(name, state_word, heard=track.heard > float("-inf"))
+
+    def look_beside(self, orders: Orders) -> None:
+        """Loads and batteries: what is shed, and who does not follow."""
+        for name in sorted(set(orders.shed) - self._shed):
+            message = f"{name} may use less: an import or load limit is in force"
+            self.context.event(Level.INFO, "load_shed", message, load=name)
+        for name in sorted(self._shed - set(orders.shed)):
+            self.context.event(Level.INFO, "load_free", f"{name} may use all that it can again", load=name)
+        self._shed = set(orders.shed)
+        for name in orders.given_up:
+            message = f"{name} does not do what it is told (full, empty?): it is left alone for 5 minutes"
+            self.context.event(Level.WARNING, "battery_astray", message, battery=name)
 
     def heard(self, name: str, heard: Heard) -> None:
         """A source's message was taken or refused."""

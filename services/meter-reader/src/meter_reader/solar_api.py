@@ -14,6 +14,7 @@ from meter_reader.web import Http, NoAnswer, Trouble, WebReading
 FLOW = "/solar_api/v1/GetPowerFlowRealtimeData.fcgi"
 METERS = "/solar_api/v1/GetMeterRealtimeData.cgi?Scope=System"
 AT_THE_GRID = 0.0
+TELLS_S = 2.0  # two times in whole seconds, the meter's and the answer's
 POWER = "PowerReal_P_Sum"
 OTHERS = {
     "power_a_w": "PowerReal_P_Phase_1",
@@ -50,7 +51,7 @@ class SolarApi:
             raise Trouble("error", f"the Solar API: {error}") from error
         except Odd as odd:
             raise Trouble("refused", f"the Solar API's answer was dropped: {odd}") from odd
-        return WebReading(sample, offset_s=self._device_clock.offset_s)
+        return WebReading(sample, offset_s=self._device_clock.offset_s, tells_s=TELLS_S)
 
     def cut(self) -> None:
         """End the exchange under way, from another thread."""

@@ -55,13 +55,15 @@ class Http(Protocol):
 class WebReading:
     """One reading of the site, and of its battery where the device tells of one.
 
-    Their moments are by the device's own clock, from which ours is ahead by `offset_s`.
+    Their moments are by the device's own clock, from which ours is ahead by `offset_s`. An age below `tells_s` it
+    cannot tell from none.
     """
 
     site: Sample
     islanded: bool | None = None
     battery: Sample | None = None
     offset_s: float = 0.0
+    tells_s: float = 0.0
 
 
 class Device(Protocol):

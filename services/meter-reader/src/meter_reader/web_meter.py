@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
 
 from dynexport import topics
-from dynexport.mapping import Sample, doubt
-from dynexport.messages import BatteryReading, Level, Message, MeterReading, stamp
+from dynexport.messages import BatteryReading, Level, MeterReading
 from dynexport.ports import RawReceived, Received
 from dynexport.service import Context, HealthPart, Moment
 from dynexport.settings.models import PowerwallMeter, WebMeter
-from dynexport.topics import Topic
 from dynexport.watchdog import STALLED
 from meter_reader.age import max_age_s
+from meter_reader.outlet import Outlet
 from meter_reader.poller import Poller
 from meter_reader.troubles import Troubles
 from meter_reader.web import Device, Trouble, WebReading
@@ -35,10 +30,10 @@ class WebMeterReader:
     def __init__(self, context: Context, settings: WebMeter, device: Device) -> None:
         self._context = context
         self._location = settings.location
-        self._oldest_s = max_age_s(settings.poll_s)
         self._troubles = Troubles(context)
-        self._battery = context.site.meter_battery
-        self._last: dict[Topic, datetime] = {}
+        oldest_s = max_age_s(settings.poll_s)
+        self._site = Outlet(context, self._troubles, topics.METER_READING, MeterReading, oldest_s)
+        self._battery = _battery(context)
         self._offset_s = 0.0
         self._offset_said = False
         self.poller = Poller(device, settings.poll_s, context.clock, context.bus.wake)
@@ -79,53 +74,13 @@ class WebMeterReader:
     def _take(self, found: WebReading, now: Moment) -> None:
         self._look_at_clock(found.offset_s)
         if found.battery is not None and self._battery is not None:
-            self._publish(
-                topics.BATTERY_READING,
-                BatteryReading,
-                found.battery,
-                now,
-                BATTERY_AGE_S,
-                {},
-                self._battery.id,
-            )
-        more = {"location": self._location, "islanded": found.islanded}
-        if self._publish(topics.METER_READING, MeterReading, found.site, now, self._oldest_s, more):
+            self._battery.take(found.battery, found, now)
+        if self._site.take(found.site, found, now, location=self._location, islanded=found.islanded):
             if found.site.left_out:
                 what = f"left out, because the device does not say it: {', '.join(found.site.left_out)}"
                 self._troubles.happened("fields", what, now.mono)
             else:
                 self._troubles.good(now.mono)
-
-    def _publish(
-        self,
-        topic: Topic,
-        model: type[Message],
-        sample: Sample,
-        now: Moment,
-        oldest_s: float,
-        more: dict[str, Any],
-        *ids: str,
-    ) -> bool:
-        """Whether it was news and good; a repeated reading is neither news nor a mistake, and lets the meter age."""
-        assert sample.measured_at is not None
-        repeated = sample.measured_at == self._last.get(topic)
-        self._last[topic] = sample.measured_at
-        measured_at = sample.measured_at + timedelta(seconds=self._offset_s)
-        odd = doubt(measured_at, now.wall, oldest_s)
-        if odd is not None:
-            self._troubles.happened("stale", f"a reading was dropped: {odd}", now.mono)
-        if repeated or odd is not None:
-            return False
-        stamps = {"issued_at": stamp(now.wall), "measured_at": stamp(min(measured_at, now.wall))}
-        try:
-            reading = model.model_validate({**sample.values, **stamps, **more})
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            what = f"a reading was dropped: {'.'.join(map(str, first['loc']))}: {first['msg']}"
-            self._troubles.happened("refused", what, now.mono)
-            return False
-        self._context.bus.publish(topic, reading, *ids)
-        return True
 
     def _look_at_clock(self, offset_s: float) -> None:
         self._offset_s = offset_s
@@ -137,6 +92,14 @@ class WebMeterReader:
             "Set the one that is wrong"
         )
         self._context.event(Level.WARNING, "meter_clock", message, offset_s=round(offset_s, 1))
+
+
+def _battery(context: Context) -> Outlet | None:
+    battery = context.site.meter_battery
+    if battery is None:
+        return None
+    troubles = Troubles(context, "battery", f"battery {battery.id}")
+    return Outlet(context, troubles, topics.BATTERY_READING, BatteryReading, BATTERY_AGE_S, battery.id)
 
 
 def web_meter(context: Context, settings: WebMeter) -> WebMeterReader:

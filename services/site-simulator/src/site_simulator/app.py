@@ -97,6 +97,8 @@ class Simulator:
                 self.network.power_cycle(device, request.value)
             else:
                 self.network.world.act(name, device, request.value, request.for_s)
+                if name == "revert":
+                    self.network.revert(device)
 
         def done(error: BaseException | None) -> None:
             if error is None:

@@ -40,7 +40,8 @@ ACTIONS: dict[str, str] = {
     "noise": "the meter's noise becomes `value` watts",
     "reset": "every connection is broken once with RST; a serial adapter is replugged",
     "power_cycle": "a device's power is cut: what is not in flash is lost; silent for `value` seconds (3)",
-    "revert": "the inverter's own timer runs out now: 123 releases its limit, 704 takes its reversion value",
+    "revert": "the inverter's own timer runs out now: 123 releases its limit, 704 takes its reversion value, one that "
+    "regulates the export itself forgets its limit",
     "clear": "every fault ends",
 }
 EVERYTHING = ""

@@ -20,7 +20,6 @@ class OwnLoop:
         self._world = world
         self._period_s = period_s
         self._next_at = float("-inf")
-        self._asked: tuple[float | None, bool] = (None, True)
 
     def changed(self) -> None:
         """What it is to keep is another now: it does not wait for its next round."""
@@ -31,10 +30,7 @@ class OwnLoop:
         if now < self._next_at:
             return
         self._next_at = now + self._period_s
-        asked = self._wanted_w(), self.running
-        if asked != self._asked:
-            self._asked = asked
-            self._plant.command(now, *asked)
+        self._plant.command(now, self._wanted_w(), self.running)
 
     def _wanted_w(self) -> float | None:
         """What its inverter may make, as a limit that its scale error makes come true."""

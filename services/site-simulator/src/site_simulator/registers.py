@@ -125,10 +125,10 @@ class RegisterMap:
             for offset, word in enumerate(register.raw(None))
         }
 
-    def restart(self) -> None:
-        """Every writable value that is not kept goes back to what it was delivered with."""
+    def restart(self, *, kept_too: bool = False) -> None:
+        """Every writable value that is not kept goes back to what it was delivered with; or every one at all."""
         for register in self.registers.values():
-            if register.writable and not register.keeps:
+            if register.writable and (kept_too or not register.keeps):
                 self._set(register, register.default)
 
     def _set(self, register: Register, value: float | str | None) -> None:

@@ -54,5 +54,8 @@ class Served:
     def tick(self, now: float) -> None:
         """Time has passed: 20 ms, or what a busy machine makes of it."""
 
+    def revert(self, now: float) -> None:
+        """It forgets what it was told, for no reason that can be seen."""
+
     def restart(self, now: float) -> None:
         """Its power was cut: what it does not keep in flash is as it was delivered."""

@@ -60,7 +60,7 @@ class StoragePart:
         self._plant.command(now, order, seconds if timed else None)
         self._world.record(
             {
-                "mono": now, "write": self.name, "target_w": order.target_w, "max_charge_w": order.max_charge_w,
+                "mono": now, "order": self.name, "target_w": order.target_w, "max_charge_w": order.max_charge_w,
                 "max_discharge_w": order.max_discharge_w, "revert_s": seconds,
             }
         )  # fmt: skip

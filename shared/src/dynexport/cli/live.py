@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dynexport.cli.snapshot import Snapshot
-from dynexport.cli.view import envelope_rows, grid, inverter_rows, line, service_words, watts
+from dynexport.cli.view import beside_rows, envelope_rows, grid, inverter_rows, line, service_words, watts
 from dynexport.clock import Clock
 from dynexport.ports import Bus
 
@@ -36,10 +36,15 @@ def table(snapshot: Snapshot, mono: float, zone: tzinfo | None, note: str) -> Gr
     )
     for cells in inverter_rows(snapshot, mono):
         inverters.add_row(*cells)
+    beside = Table("load, battery", "does", "may", title="Loads and batteries", title_justify="left")
+    beside_them = beside_rows(snapshot, mono)
+    for row in beside_them:
+        beside.add_row(*row)
     last = [Text(f"{name}: {event.message}", style="dim") for name, event in snapshot.events]
     reason = Text(active.reason if active else "")
     services = Text(service_words(snapshot, mono), style="dim")
-    return Group(head, reason, envelope, inverters, services, *last, Text(note, style="cyan"))
+    tables = [envelope, inverters, *([beside] if beside_them else [])]
+    return Group(head, reason, *tables, services, *last, Text(note, style="cyan"))
 
 
 def show(

@@ -14,6 +14,10 @@ SHOWN = (
     topics.INVERTER_READING,
     topics.INVERTER_CONTROL,
     topics.INVERTER_CAPABILITY,
+    topics.BATTERY_READING,
+    topics.BATTERY_SETPOINT,
+    topics.LOAD_READING,
+    topics.LOAD_SETPOINT,
     topics.ACTIVE,
     topics.AVAILABILITY,
     topics.HEALTH,
@@ -33,6 +37,10 @@ class Snapshot:
     readings: dict[str, tuple[m.InverterReading, float]] = field(default_factory=dict)
     controls: dict[str, m.InverterControl] = field(default_factory=dict)
     capabilities: dict[str, m.InverterCapability] = field(default_factory=dict)
+    batteries: dict[str, tuple[m.BatteryReading, float]] = field(default_factory=dict)
+    orders: dict[str, m.BatterySetpoint] = field(default_factory=dict)
+    loads: dict[str, tuple[m.PowerReading, float]] = field(default_factory=dict)
+    allowed: dict[str, m.Setpoint] = field(default_factory=dict)
     online: dict[str, bool] = field(default_factory=dict)
     health: dict[str, tuple[m.Health, float]] = field(default_factory=dict)
     infos: dict[str, m.Info] = field(default_factory=dict)
@@ -55,6 +63,14 @@ class Snapshot:
                 self.controls[name] = control
             case m.InverterCapability() as capability:
                 self.capabilities[name] = capability
+            case m.BatteryReading() as battery:
+                self.batteries[name] = (battery, mono)
+            case m.BatterySetpoint() as order:
+                self.orders[name] = order
+            case m.PowerReading() as used:
+                self.loads[name] = (used, mono)
+            case m.Setpoint() as allowed:
+                self.allowed[name] = allowed
             case m.Active() as active:
                 self.active = (active, mono)
             case m.Health() as health:

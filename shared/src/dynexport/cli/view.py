@@ -29,10 +29,12 @@ def age(mono: float, heard: float) -> str:
 
 
 def grid(snapshot: Snapshot, mono: float) -> str:
-    """`export 1498 W` or `export 0 W (importing 320 W)`."""
+    """`export 1498 W`, `export 0 W (importing 320 W)` or `export 0 W (islanded: cut off from the grid)`."""
     if snapshot.meter is None:
         return "export unknown"
     reading, heard = snapshot.meter
+    if reading.islanded:
+        return f"export 0 W (islanded: cut off from the grid){age(mono, heard)}"
     if reading.location is m.Location.CONSUMPTION:
         return f"export unknown, house uses {watts(reading.power_w)}{age(mono, heard)}"
     if reading.power_w <= 0:
@@ -88,6 +90,10 @@ def envelope_rows(snapshot: Snapshot, zone: tzinfo | None = None) -> list[tuple[
         if value is not None or attribute == "export_limit_w":
             until = clock(active.until, zone) if active.until and source not in (None, "agreement") else ""
             rows.append((name, watts(value) if value is not None else "none", source or "", until))
+    if active.storage_target_w is not None:
+        verb = "charge" if active.storage_target_w < 0 else "discharge"
+        wish = f"{verb} {watts(abs(active.storage_target_w))}"
+        rows.append(("storage target", wish, active.storage_target_source or "", ""))
     if not (active.connect and active.energize):
         rows.append(("connection", "open", active.connect_source or active.energize_source or "", ""))
     return rows
@@ -107,6 +113,32 @@ def inverter_rows(snapshot: Snapshot, mono: float) -> list[tuple[str, str, str, 
         target = watts(control.requested_w) if control else UNKNOWN
         rows.append((name, power, state, target, watts(control.applied_w) if control else UNKNOWN, doing))
     return rows
+
+
+def beside_rows(snapshot: Snapshot, mono: float) -> list[tuple[str, str, str]]:
+    """Each load and battery: id, what it uses or gives, what it may or is to do."""
+    rows = []
+    for name in sorted({*snapshot.loads, *snapshot.allowed}):
+        used, allowed = snapshot.loads.get(name), snapshot.allowed.get(name)
+        power = UNKNOWN if used is None else f"uses {watts(used[0].power_w)}{age(mono, used[1])}"
+        rows.append((name, power, UNKNOWN if allowed is None else f"may use {watts(allowed.target_w)}"))
+    for name in sorted({*snapshot.batteries, *snapshot.orders}):
+        reading = snapshot.batteries.get(name)
+        power = UNKNOWN if reading is None else _flow(reading[0].power_w) + age(mono, reading[1])
+        rows.append((name, power, _order(snapshot.orders.get(name))))
+    return rows
+
+
+def _flow(power_w: float) -> str:
+    return f"charges {watts(-power_w)}" if power_w < 0 else f"discharges {watts(power_w)}"
+
+
+def _order(order: m.BatterySetpoint | None) -> str:
+    """What a battery is to do; nothing is said to one that we may not command."""
+    if order is None:
+        return "by itself"
+    words = "by itself" if order.target_w is None else f"is to: {_flow(order.target_w)}"
+    return words if order.max_charge_w is None else f"{words}, charging at most {watts(order.max_charge_w)}"
 
 
 def changed_since(infos: Mapping[str, m.Info], sha256: str | None) -> str:

@@ -37,7 +37,8 @@ OF_A_LIMIT = {
     },
     "connect": "false: disconnect the inverters. null or left out: nothing is said.",
     "energize": "false: target 0 and disconnect. null or left out: nothing is said.",
-    "storage_target_w": "What batteries should do, + discharge: a target, never a limit.",
+    "storage_target_w": "What batteries should do, + discharge: a target, never a limit. An obligation's goes before a "
+    "preference's, then the source first in the alphabet.",
     "ttl_s": "How long it counts after its arrival; clipped to the source's `max_ttl_s`, 60 s without it.",
     "ref": "The source's own name for this statement.",
 }
@@ -142,8 +143,9 @@ MEANINGS: dict[type[m.Message], dict[str, str]] = {
     },
     m.Setpoint: {
         "target_w": "What it may make (a load: use) at most.",
-        "export_limit_w": "What the site may export, for an inverter with scope `export`.",
-        "connect": "false: disconnect.",
+        "export_limit_w": "What the site may export so that the target holds, for an inverter with scope `export`: "
+        "tightened at once, raised to what was allowed for 10 s.",
+        "connect": "false: disconnect (a load: off).",
         "engine_id": "The engine that speaks: random for each process.",
         "seq": "Grows with every setpoint of this `engine_id`.",
         "ttl_s": "How long it counts: 15 at most.",

@@ -9,7 +9,7 @@ from typing import Any
 
 from dynexport.settings.base import Serial, Tcp
 from dynexport.settings.problems import Problem
-from dynexport.settings.shape import Location, dotted
+from dynexport.settings.shape import Location, dotted, value_at
 from dynexport.settings.shares import sharing
 from dynexport.settings.source import Source
 
@@ -81,16 +81,22 @@ def _device(place: Location, entry: dict[str, Any]) -> Device | None:
 
 
 def _units(devices: list[Device], source: Source) -> Iterator[Problem]:
-    """An inverter has its unit for itself; a real meter may be a model in an inverter's own map (SolarEdge)."""
+    """An inverter has its unit for itself; a real meter may be a model in an inverter's own map (SolarEdge), and so may
+    a simulated one of a described make.
+    """
     first: dict[tuple[Any, ...], Device] = {}
     for device in devices:
         where = (device.bus, str(device.unit))
-        if device.place == METER and source.data.get("simulator") is None:
+        if device.place == METER and (source.data.get("simulator") is None or _described(source)):
             continue
         if where in first:
             kind = "tcp" if device.kind == "tcp" else "serial port"
             yield source.problem(device.place, f"has the same {kind} and unit as {first[where].name}")
         first.setdefault(where, device)
+
+
+def _described(source: Source) -> bool:
+    return bool(value_at(source.data, ("meter", "driver")) == "registers")
 
 
 def _agreement(devices: list[Device], source: Source) -> Iterator[Problem]:

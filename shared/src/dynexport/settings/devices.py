@@ -143,6 +143,11 @@ class Battery(Other):
         default="none",
         description="`charge_rate`: we may tell it how much to charge or discharge; `none`: it does as it does.",
     )
+    charge_buffer_w: Watts = Field(
+        default=0.0,
+        description="Up to this export, watts, a preference does not limit while this battery may charge, so that it "
+        "sees something to charge from. The agreement and obligations are never touched.",
+    )
 
     @model_validator(mode="after")
     def _mapping_fits(self) -> Self:
@@ -152,10 +157,10 @@ class Battery(Other):
     @model_validator(mode="after")
     def _one_place(self) -> Self:
         given = [
-            name for name in ("topic", "source", "sunspec", "inverter") if getattr(self, name) is not None
+            name for name in ("topic", "sunspec", "inverter", "source") if getattr(self, name) is not None
         ]
         if self.scale != 1.0 and given and given != ["topic"]:
-            raise ValueError("`scale` is for a publisher: by Modbus a battery tells watts")
+            raise ValueError("`scale` is for a publisher: its own driver knows watts")
         if len(given) > 1:
             raise ValueError(
                 f"it is read in one way only: keep one of {', '.join(f'`{name}`' for name in given)}"

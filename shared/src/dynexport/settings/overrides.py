@@ -15,8 +15,8 @@ from dynexport.settings.utility import UtilitySection
 PREFIX = "DYNEXPORT__"
 STATE_DIR = ("site", "state_dir")
 CSIP_FILES = ("cert", "key", "ca")
-YAML = (".yaml", ".yml")
 SECRETS = ("mqtt", "meter")  # each with a `password` and a `password_file`
+YAML = (".yaml", ".yml")
 
 
 def apply_environment(source: Source, env: Mapping[str, str]) -> list[Problem]:

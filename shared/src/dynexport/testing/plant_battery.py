@@ -33,13 +33,17 @@ class BatteryModel:
 
 @dataclass(slots=True)
 class PlantBattery:
-    """State of one battery, watts + discharge. A `deaf` one takes its orders and does not do them."""
+    """State of one battery, watts + discharge. A `deaf` one takes its orders and does not do them.
+
+    `own_w` is a schedule of its own (cheap power at night), which it follows instead of covering the house.
+    """
 
     model: BatteryModel
     stored_wh: float
     power_w: float = 0.0
     order: Order = FREE
     deaf: bool = False
+    own_w: float | None = None
     revert_at: float | None = None
     _pending: deque[tuple[float, Order]] = field(default_factory=deque)
 
@@ -51,7 +55,8 @@ class PlantBattery:
     def aim_w(self, lack_w: float) -> float:
         """Where its power tends to; `lack_w` is what the site would import without it."""
         order = FREE if self.deaf else self.order
-        wanted_w = lack_w if order.target_w is None else order.target_w
+        by_itself_w = lack_w if self.own_w is None else self.own_w
+        wanted_w = by_itself_w if order.target_w is None else order.target_w
         most_w = self.model.rated_w if self.stored_wh > self.model.reserve_wh else 0.0
         least_w = self.model.max_charge_w if self.stored_wh < self.model.energy_wh else 0.0
         if order.target_w is None:

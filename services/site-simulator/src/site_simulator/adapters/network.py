@@ -114,6 +114,13 @@ class Network(threading.Thread):
             each.reset()
         self._resets |= {place for name, place in self._behind.items() if device in (None, name)}
 
+    def revert(self, device: str | None) -> None:
+        """Let a device, or all, forget what it was told; in the world's thread."""
+        now = self.world.advance()
+        for name, each in self.devices.items():
+            if device in (None, name):
+                each.revert(now)
+
     def power_cycle(self, device: str | None, dark_s: float | None) -> None:
         """Cut a device's power, or all devices'; in the world's thread. Raises ValueError for an unknown one."""
         if device is not None and device not in self.devices:
@@ -185,5 +192,5 @@ class Network(threading.Thread):
             return
         self._file.write(json.dumps(line) + "\n")
         self._lines += 1
-        if self._lines % FLUSH_EVERY == 0 or "write" in line:
+        if self._lines % FLUSH_EVERY == 0 or "site_w" not in line:
             self._file.flush()

@@ -65,7 +65,15 @@ class SimulatedPowerwall:
             return _error(401, "bad credentials")
         token = secrets.token_urlsafe(32)
         self._tokens.add(token)
-        said = {"email": asked.get("email"), "roles": ["Home_Owner"], "token": token, "provider": "Basic"}
+        said = {
+            "email": asked.get("email"),
+            "firstname": "Tesla",
+            "lastname": "Energy",
+            "roles": ["Home_Owner"],
+            "token": token,
+            "provider": "Basic",
+            "loginTime": self._now().isoformat(),
+        }
         return Answer(200, json.dumps(said).encode(), {**JSON, "Set-Cookie": f"AuthCookie={token}; Path=/"})
 
     def _knows(self, headers: Mapping[str, str]) -> bool:
@@ -80,13 +88,18 @@ class SimulatedPowerwall:
                     {"id": 0, "location": "site", "type": "synchrometerX", "Cached_readings": self._site()}
                 ]
             case "/api/meters/aggregates":
-                return {"site": self._site(), "battery": _power(self._battery_w(), self._now())}
+                return self._aggregates()
             case "/api/system_status/soe":
                 return {"percentage": CHARGE_PCT}
             case "/api/system_status/grid_status":
                 word = "SystemIslandedActive" if self._islanded else "SystemGridConnected"
                 return {"grid_status": word, "grid_services_active": False}
         return None
+
+    def _aggregates(self) -> dict[str, Any]:
+        plant, now = self.world.plant, self._now()
+        powers_w = {"battery": self._battery_w(), "load": plant.load_w, "solar": plant.generation_w}
+        return {"site": self._site(), **{name: _power(power_w, now) for name, power_w in powers_w.items()}}
 
     @property
     def _islanded(self) -> bool:
@@ -121,6 +134,10 @@ def _power(power_w: float, moment: datetime) -> dict[str, Any]:
         "instant_power": power_w,
         "instant_reactive_power": 0,
         "frequency": 0,
+        "energy_exported": 0,
+        "energy_imported": 0,
+        "instant_average_voltage": VOLTAGE_V,
+        "instant_total_current": power_w / VOLTAGE_V,
         "last_phase_power_communication_time": NEVER,
     }
 

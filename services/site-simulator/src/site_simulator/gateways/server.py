@@ -84,7 +84,7 @@ class Gateway(threading.Thread):
         for connection in list(self._connections):
             with contextlib.suppress(OSError):
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
-                connection.close()
+                socket.socket.shutdown(connection, socket.SHUT_RD)  # its own thread wakes up, and closes it
 
     def has(self, fault: str) -> bool:
         """Whether a fault of the meter is in force."""

@@ -25,11 +25,10 @@ class SimulatedSolarApi:
         """One request."""
         now = self.world.advance()
         resource = path.partition("?")[0]
+        data: dict[str, Any]
         match resource:
             case _ if resource == FLOW:
-                data: dict[str, Any] = {
-                    "Site": {"Mode": "meter", "Meter_Location": "grid", "P_Grid": self._grid_w()}
-                }
+                data = self._flow()
             case _ if resource == METERS:
                 data = {"0": self._meter()}
             case _:
@@ -46,6 +45,17 @@ class SimulatedSolarApi:
             "Head": {"Status": status, "Timestamp": moment.isoformat(timespec="seconds")},
         }
 
+    def _flow(self) -> dict[str, Any]:
+        made_w = self.world.plant.generation_w
+        site = {
+            "Mode": "meter",
+            "Meter_Location": "grid",
+            "P_Grid": self._grid_w(),
+            "P_PV": made_w,
+            "P_Akku": None,
+        }
+        return {"Site": site, "Inverters": {"1": {"DT": 99, "P": made_w}}}
+
     def _grid_w(self) -> float | None:
         if self.world.faults.has("sentinel", METER, self.world.plant.now):
             return None
@@ -59,7 +69,7 @@ class SimulatedSolarApi:
         shown = self.world.plant.read_meter()
         phases = shown.phases_w or (shown.power_w,)
         said: dict[str, Any] = {
-            "Details": {"Manufacturer": "Fronius", "Model": "Smart Meter 63A"},
+            "Details": {"Manufacturer": "Fronius", "Model": "Smart Meter 63A", "Serial": "0"},
             "Enable": 1,
             "Visible": 1,
             "Meter_Location_Current": 0,

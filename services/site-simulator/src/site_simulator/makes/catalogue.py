@@ -7,7 +7,18 @@ from typing import TypeVar
 
 from dynexport.settings.models import RegisterInverter, RegisterMeter
 from dynexport.testing.plant import PlantInverter
-from site_simulator.makes import eastron, gavazzi, goodwe, huawei, sigenergy, sma, solaredge, sungrow
+from site_simulator.makes import (
+    eastron,
+    gavazzi,
+    goodwe,
+    goodwe_dt,
+    huawei,
+    sigenergy,
+    sma,
+    solaredge,
+    sungrow,
+    sungrow_sg,
+)
 from site_simulator.makes.unit import MakeInverter, MakeMeter
 from site_simulator.world import METER, World
 
@@ -19,9 +30,9 @@ INVERTERS: dict[str, MakesInverter] = {
     "sma-core1": sma.SmaInverter,
     "solaredge": solaredge.SolarEdgeInverter,
     "sungrow-sh": sungrow.SungrowHybrid,
-    "sungrow-sg": sungrow.SungrowString,
+    "sungrow-sg": sungrow_sg.SungrowString,
     "goodwe-et": goodwe.GoodweHybrid,
-    "goodwe-dt": goodwe.GoodweString,
+    "goodwe-dt": goodwe_dt.GoodweString,
     "sigenergy": sigenergy.Sigenergy,
     "huawei-sun2000": huawei.HuaweiInverter,
 }

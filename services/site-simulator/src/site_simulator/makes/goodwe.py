@@ -1,8 +1,8 @@
-"""GoodWe: the hybrid ET and the string inverter DT. Both keep the site's export at a limit by themselves.
+"""GoodWe ET, the hybrid: it keeps the site's export at a limit by itself.
 
 From the registers of the `goodwe` library, which OpenEMS's driver shares where both have them (devices.md 4). All are
 holding registers at protocol addresses; 32 bit with the high word first; export is positive at the meter. What is set
-is kept in flash (goodwe#141). An ET answers as unit 247, a DT as 127.
+is kept in flash (goodwe#141). An ET answers as unit 247.
 """
 
 from __future__ import annotations
@@ -20,12 +20,9 @@ INFO, RUN, METER = 35000, 35100, 36000
 PHASE_AT = (35121, 35126, 35131)
 INVERTER_W, SITE_W, WORK_MODE = 35138, 35140, 35187
 ET_SWITCH, ET_LIMIT_W, ET_HARDWARE = 47509, 47510, 47599
-DT_RUN, DT_METER_W, DT_POWER_W, DT_MODE = 30100, 30195, 30127, 30129
-DT_SWITCH, DT_LIMIT_W, DT_START, DT_STOP, DT_LIMIT_PCT, DT_HARDWARE = 40327, 40328, 40330, 40331, 40336, 40345
 WAITING, ON_GRID = 0, 1
 PANEL_V = 600.0
 NOON = (0x1A0B, 0x190C, 0x0000)
-ALL_PERCENT = 100.0
 SWITCH = (0, 1)
 
 
@@ -152,89 +149,3 @@ class GoodweHybridMeter(MakeMeter):
     def refresh(self, now: float) -> None:
         """Each phase and the sum, + export."""
         show_et_meter(self, self.world)
-
-
-def dt_registers(rated_w: float, three_phases: bool) -> list[Register]:
-    """What a DT or a single-phase DNS has."""
-    serial = "9010KDTU23AB0001" if three_phases else "5010KDSN23AB0001"
-    info = [
-        Register(30004, "u16", default=serial, text=8),
-        Register(30012, "u16", default="GW10K-DT  ", text=5),
-        *block(30034, "dsp1 dsp2 arm", "u16"),
-    ]
-    run = [
-        *clock(DT_RUN),
-        *block(30103, "v1 a1 v2 a2", "u16", 0.1),
-        *block(30115, "ab bc ca a b c", "u16", 0.1),
-        *block(30121, "a b c", "u16", 0.1),
-        *block(30124, "a b c", "u16", 0.01),
-        Register(DT_POWER_W, "u32"),
-        Register(DT_MODE, "u16"),
-        Register(30145, "u32", 100.0),
-    ]
-    meter = [Register(DT_METER_W, "s32"), *block(30197, "export import", "u32"), Register(30209, "u16")]
-    kept = {"writable": True, "keeps": True}
-    return [
-        *filled(30001, 30041, info),
-        *filled(DT_RUN, 30195, run),
-        *filled(30195, 30210, meter),
-        Register(DT_SWITCH, "u16", default=0, **kept),
-        Register(DT_LIMIT_W, "u32", default=rated_w, **kept),
-        Register(DT_START, "u16", default=0, writable=True),
-        Register(DT_STOP, "u16", default=0, writable=True),
-        Register(DT_LIMIT_PCT, "u16", default=ALL_PERCENT, **kept),
-        Register(DT_HARDWARE, "u16"),
-    ]
-
-
-class GoodweString(ExportInverter):
-    """40327 switches the export limit: 40328 in watts with one phase, 40336 in percent of its rating with three."""
-
-    dark_at_night = True
-
-    def __init__(self, settings: RegisterInverter, plant: PlantInverter, world: World) -> None:
-        self._three = settings.phase == "abc"
-        super().__init__(settings, plant, world, dt_registers(settings.rated_w, self._three))
-        self._stopped = False
-
-    def check(self, values: Mapping[int, float]) -> None:
-        """The switch is on or off, a percentage at most 100."""
-        if values.get(DT_SWITCH, 0) not in SWITCH or values.get(DT_LIMIT_PCT, 0) > ALL_PERCENT:
-            raise IllegalValue
-
-    def export_limit(self) -> float | None:
-        """Off as delivered."""
-        if self.holding.get(DT_SWITCH) != 1:
-            return None
-        if self._three:
-            return self.holding.get(DT_LIMIT_PCT) / 100.0 * self.rated_w
-        return self.holding.get(DT_LIMIT_W)
-
-    def limit(self, now: float) -> tuple[float | None, bool]:
-        """No cap; 40331 stops it, 40330 starts it."""
-        return None, not self._stopped
-
-    def obey(self, now: float, written: Mapping[int, float]) -> None:
-        """Start and stop are commands, and not kept."""
-        if DT_STOP in written or DT_START in written:
-            self._stopped = DT_STOP in written
-        super().obey(now, written)
-
-    def refresh(self, now: float) -> None:
-        """Power and state."""
-        put, power_w = self.holding.put, self.plant.power_w
-        for at in (30103, 30105):
-            put(at, PANEL_V)
-            put(at + 1, power_w / 2 / PANEL_V)
-        for index, phase_w in enumerate(self.phases_w):
-            put(30115 + index, VOLTAGE_V * 3**0.5)
-            put(30118 + index, VOLTAGE_V)
-            put(30121 + index, phase_w / VOLTAGE_V)
-            put(30124 + index, HERTZ)
-        put(DT_POWER_W, power_w)
-        put(DT_MODE, ON_GRID if self.plant.connected else WAITING)
-        put(30145, self.energy_wh)
-        put(DT_METER_W, -site_meter(self.world)[0])
-        put(30197, self.world.export_wh)
-        put(30199, self.world.import_wh)
-        put(30209, 1)

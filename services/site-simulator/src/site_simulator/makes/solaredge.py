@@ -132,9 +132,7 @@ class SolarEdgeInverter(MakeInverter):
         return spoil_scales(self, sunspec.INVERTER_SCALES, address, words)
 
     def _restore(self) -> None:
-        for register in self.holding.registers.values():
-            if register.writable:
-                self.holding.put(register.address, register.default)
+        self.holding.restart(kept_too=True)
         self._advanced = False
 
 

@@ -1,6 +1,6 @@
-"""Sungrow: the hybrid SH, which keeps the site's export at a limit by itself, and the string inverter SG.
+"""Sungrow SH, the hybrid: it keeps the site's export at a limit by itself.
 
-From Sungrow's protocol documents for hybrid and string inverters as public projects quote them (devices.md 4;
+From Sungrow's protocol document for hybrid inverters as public projects quote it (devices.md 4;
 mkaiser's SHx map, evcc, SungrowClient). Sungrow numbers registers from 1: the protocol address is one less, and the
 addresses here are protocol addresses. Input registers measure, holding registers are set; 32 bit with the low word
 first; 0xFFFF is no value. A switch is 0xAA for on and 0x55 for off. What is set is kept in flash.
@@ -17,7 +17,6 @@ from site_simulator.makes.unit import (
     HERTZ,
     VOLTAGE_V,
     ExportInverter,
-    MakeInverter,
     MakeMeter,
     RegisterUnit,
     site_meter,
@@ -31,9 +30,7 @@ S32, U32 = "s32-low", "u32-low"
 METER_W, METER_PHASE_W, EXPORT_W = 5600, 5602, 13009
 EXPORT_LIMIT_W, EXPORT_SWITCH, EXPORT_RATIO, CAP_SWITCH, CAP_RATIO = 13073, 13086, 13087, 13088, 13089
 HYBRID_RUN, RUNNING, STANDBY = 12999, 0x40, 0x08
-SG_RUN, SG_SWITCH, SG_LIMIT, SG_POWER_W, SG_STATE = 5005, 5006, 5007, 5030, 5037
-SG_RUNS, SG_STOPPED, SG_DERATED, LARGEST_PCT = 0, 0x8000, 0x8100, 110.0
-SH10RT, SG10RT = 0x0E03, 0x243E
+SH10RT = 0x0E03
 KWH_TENTH = 100.0
 
 
@@ -164,60 +161,3 @@ class SungrowHybridMeter(MakeMeter):
     def refresh(self, now: float) -> None:
         """The sum, each phase, and the export."""
         show_hybrid_meter(self, self.world)
-
-
-class SungrowString(MakeInverter):
-    """5006 switches the limit of 5007, tenths of a percent of its rating; 5005 starts and stops it."""
-
-    dark_at_night = True
-
-    def __init__(self, settings: RegisterInverter, plant: PlantInverter, world: World) -> None:
-        listed = [
-            *identity(settings.id, SG10RT, settings.rated_w, settings.phase == "abc"),
-            Register(5003, U32, 1000.0),
-            Register(5008, U32),
-            Register(5016, U32),
-            *block(5018, "v_a v_b v_c", "u16", 0.1),
-            *block(5021, "a_a a_b a_c", "u16", 0.1),
-            Register(SG_POWER_W, U32),
-            Register(5032, S32),
-            Register(5034, "s16", 0.001),
-            Register(FREQUENCY, "u16", 0.1),
-            Register(SG_STATE, "u16"),
-            Register(5080, U32),
-        ]
-        holding = [
-            kept(SG_RUN, "u16", 1, START),
-            kept(SG_SWITCH, "u16", 1, OFF),
-            kept(SG_LIMIT, "u16", 0.1, 100.0),
-        ]
-        super().__init__(settings, plant, world, holding, filled(SERIAL, 5114, listed, None))
-
-    def check(self, values: Mapping[int, float]) -> None:
-        """At most 110 %; switches are on or off."""
-        if values.get(SG_LIMIT, 0) > LARGEST_PCT or values.get(SG_SWITCH, ON) not in (ON, OFF):
-            raise IllegalValue
-        if values.get(SG_RUN, START) not in (START, STOP):
-            raise IllegalValue
-
-    def limit(self, now: float) -> tuple[float | None, bool]:
-        """Off as delivered."""
-        get = self.holding.get
-        limit_w = get(SG_LIMIT) / 100.0 * self.rated_w if get(SG_SWITCH) == ON else None
-        return limit_w, get(SG_RUN) == START
-
-    def refresh(self, now: float) -> None:
-        """Power and state."""
-        put, power_w = self.inputs.put, self.plant.power_w
-        put(5003, self.energy_wh)
-        put(5008, power_w)
-        put(5016, power_w / 0.98)
-        put(SG_POWER_W, power_w)
-        put(5032, 0)
-        put(5034, 1)
-        put(FREQUENCY, HERTZ)
-        put(SG_STATE, SG_DERATED if self.throttled else SG_RUNS if self.plant.connected else SG_STOPPED)
-        put(5080, 0)
-        for index, phase_w in enumerate(self.phases_w):
-            put(5018 + index, VOLTAGE_V)
-            put(5021 + index, phase_w / VOLTAGE_V)

@@ -65,7 +65,7 @@ class RegisterUnit(Served):
         for name in ("sentinel", "all_ones"):
             fault = self.world.faults.get(name, self.name, now)
             if fault is not None:
-                only = registers.registers.get(int(fault.value or 0))
+                only = None if fault.value is None else registers.registers.get(int(fault.value))
                 blank = registers.live(address, len(words))
                 if only is not None:
                     blank = {only.address + at: word for at, word in enumerate(only.raw(None))}
@@ -200,6 +200,11 @@ class ExportInverter(MakeInverter):
     def tick(self, now: float) -> None:
         """Its loop goes on whether anybody asks or not."""
         self.loop.tick(now)
+
+    def revert(self, now: float) -> None:
+        """Its limit goes back to what it was delivered with, flash or not, as Sigenergy's was seen to."""
+        self.holding.restart(kept_too=True)
+        self._instruct(now)
 
     def restart(self, now: float) -> None:
         """It starts from nothing, with what it keeps in flash."""
