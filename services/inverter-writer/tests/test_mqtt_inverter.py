@@ -212,9 +212,23 @@ def test_a_silent_publisher_is_no_reading_and_its_limit_is_still_drawn_in() -> N
     assert barn.watts[-1] == 500
     assert len(barn.readings) == 3
     barn.target_w = 4500.0
+    before = len(barn.watts)
+    barn.seconds(60)
+    assert set(barn.watts[before:]) == {500}
+    assert len(barn.watts) - before <= 10
+    barn.target_w = 4500.0
     barn.speaks = True
     barn.seconds(4)
     assert barn.watts[-1] == 4500
+
+
+def test_a_silent_publisher_that_says_what_it_holds_is_drawn_in_to_the_share_at_a_start() -> None:
+    barn = Barn(read_back=READ_BACK)
+    barn.speaks = False
+    for _ in range(10):
+        barn.report(held=4000)
+        barn.second()
+    assert set(barn.watts) == {int(SHARE_W)}
 
 
 def test_a_limit_is_repeated_every_8_s() -> None:

@@ -199,9 +199,8 @@ class InverterJob:
             self._status, self._status_at = driver.read_status(), mono
         allowed_w = self.applied_w if self.applied_w is not None else self.settings.rated_w
         self.asleep = values.state in ASLEEP or values.power_w < ASLEEP_BELOW_W < allowed_w
-        if (
-            values.measured_at is None or values.measured_at != self._measured_at
-        ):  # what is published is said once
+        is_news = values.measured_at is None or values.measured_at != self._measured_at
+        if is_news:  # what somebody publishes is said once
             self._report(Report(values=values, status=self._status, measured_at=measured_at))
         self._measured_at = values.measured_at
         if mono >= self._identify_at:

@@ -74,21 +74,27 @@ class MqttInverterDevice:
         return replace(status, connected=self._held.connected)
 
     def read_control(self) -> ControlValues:
-        """What it says it holds; while our last word may be on its way the smaller of both, which is not compared."""
+        """What it says it holds; while our last word may be on its way, or it is silent, the smaller of the two, which
+        is not compared.
+        """
         if self._held is None:
-            return ControlValues(self._connect, self._limit_pct or 0.0, True, None, told=False)
-        limit_pct = self._held.limit_pct
-        if self._clock.mono() - self._changed < self._settles_s:
-            both_pct = min(limit_pct, limit_pct if self._limit_pct is None else self._limit_pct)
+            return ControlValues(self._connect, self._standing_pct, True, None, told=False)
+        limit_pct, settling = self._held.limit_pct, self._clock.mono() - self._changed < self._settles_s
+        if settling or self._silent:
+            both_pct = min(limit_pct, self._standing_pct)
             return ControlValues(self._held.connected, both_pct, True, None, told=False)
-        return ControlValues(self._held.connected, limit_pct, True, None, told=not self._silent)
+        return ControlValues(self._held.connected, limit_pct, True, None)
 
     def write_limit(self, limit_pct: float, revert_s: int, revert_pct: float) -> None:
-        """Tell it; it has no timer of ours."""
+        """Tell it; it has no timer of ours. While it is silent it is not let up."""
+        if limit_pct > self._standing_pct:
+            self._fresh()
         self._tell(limit_pct, self._connect)
 
     def write_connect(self, connect: bool) -> None:
-        """Tell it."""
+        """Tell it; while it is silent it is not connected."""
+        if connect:
+            self._fresh()
         self._tell(self._limit_pct or 0.0, connect)
 
     def release(self) -> None:
@@ -106,6 +112,13 @@ class MqttInverterDevice:
         at = now.mono - max(0.0, (now.wall - measured_at).total_seconds())
         self._heard = replace(heard, values=replace(heard.values, measured_at=measured_at)), at
         return True
+
+    @property
+    def _standing_pct(self) -> float:
+        """What we told it last, else what it says it holds; without either nothing may stand there."""
+        if self._limit_pct is not None:
+            return self._limit_pct
+        return 0.0 if self._held is None else self._held.limit_pct
 
     @property
     def _silent(self) -> bool:

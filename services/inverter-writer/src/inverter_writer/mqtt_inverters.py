@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dynexport import messages as m
 from dynexport.logs import Repeated
 from dynexport.mapping import Odd
-from dynexport.modbus.endpoint import ModbusError
+from dynexport.modbus.endpoint import BackOff, ModbusError
 from dynexport.ports import RawReceived
 from dynexport.service import Context, Moment
 from dynexport.settings.models import MqttInverter
@@ -15,7 +15,6 @@ from inverter_writer.inverter import InverterJob
 from inverter_writer.mqtt_inverter import MqttInverterDevice
 
 FROZEN_S, DEAF_S = 3.0, 1.0
-REST_S = 0.5
 MOST_TURNS = 8
 
 
@@ -29,7 +28,7 @@ class MqttInverters:
         self._repeated = Repeated()
         self._stepped = context.clock.mono()
         self._deaf_until = float("-inf")
-        self._rest_until: dict[str, float] = {}
+        self._back_off = {name: BackOff() for name in self._devices}
 
     def device(self, name: str) -> MqttInverterDevice | None:
         """The device of an inverter; None for one that is not behind MQTT."""
@@ -56,6 +55,7 @@ class MqttInverters:
                 continue
             try:
                 if device.take(received.path, received.payload, received.mono, now):
+                    self._back_off[name].succeeded()
                     jobs[name].hurry()
             except Odd as odd:
                 self._refused(name, received.path, odd)
@@ -74,7 +74,7 @@ class MqttInverters:
     def _run(self, name: str, job: InverterJob) -> None:
         for _ in range(MOST_TURNS):
             mono = self._context.clock.mono()
-            if mono < self._rest_until.get(name, mono) or job.due(mono) > 0.0 or not self._turn(name, job):
+            if max(job.due(mono), self._back_off[name].until - mono) > 0.0 or not self._turn(name, job):
                 return
 
     def _turn(self, name: str, job: InverterJob) -> bool:
@@ -82,9 +82,10 @@ class MqttInverters:
         try:
             job.run(None, mono)
         except ModbusError as error:
-            self._rest_until[name] = mono + REST_S
+            self._back_off[name].failed(mono)
             job.failed(error, mono)
             return False
+        self._back_off[name].succeeded()
         return True
 
     def _refused(self, name: str, path: str, odd: Odd) -> None:
