@@ -46,7 +46,7 @@ bench-quick: .venv/.stamp-dev ## each benchmark scenario once, a few minutes
 bench-faults: .venv/.stamp-dev ## every fault of docs/safety.md on the whole stack, up to 25 minutes (ROWS="meter-dies ..." for some)
 	$(BIN)/python -m bench.trouble $(if $(ROWS),--only $(ROWS))
 
-soak: .venv/.stamp-dev ## 2.5 million random merges and 10,000 control seconds under faults
+soak: .venv/.stamp-dev ## 2.5 million random merges, 10,000 control seconds and 10,000 of homes with loads and batteries under faults
 	$(BIN)/python -m bench.soak
 
 soak-csip: .venv/.stamp-dev ## csip-client killed at 200 random instants, about 10 minutes (DYNEXPORT_SEED=... repeats a run)

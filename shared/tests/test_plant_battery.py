@@ -89,3 +89,17 @@ def test_with_three_phases_each_has_its_part() -> None:
     site.settle()
     assert site.phases_w == pytest.approx((2300.0, -2600.0, 300.0))
     assert sum(site.phases_w) == pytest.approx(site.site_w)
+
+
+def test_a_hybrid_inverters_limit_is_of_sun_and_battery_together() -> None:
+    site = plant(load_w=4000.0, batteries=[BatteryModel()])
+    site.beside.batteries[0].host = 0
+    site.inverters[0].available_w = 3000.0
+    site.inverters[0].command(site.now, 2000.0)
+    site.beside.batteries[0].command(site.now, Order(target_w=1500.0))
+    site.advance(20.0)
+    assert site.beside.discharge_w == pytest.approx(1500.0, abs=1.0)
+    assert site.generation_w == pytest.approx(500.0, abs=1.0)
+    site.inverters[0].command(site.now, 800.0)
+    site.advance(40.0)
+    assert site.beside.discharge_w + site.generation_w == pytest.approx(800.0, abs=1.0)

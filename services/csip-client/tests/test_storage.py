@@ -168,6 +168,13 @@ def test_what_a_battery_gives_or_takes_is_part_of_what_the_der_makes(house: Hous
     assert posted(house, DER_W)[-1][2] == 20000
 
 
+def test_a_hybrid_inverters_battery_is_in_that_inverters_power_already(pki: Pki, tmp_path: Path) -> None:
+    house = House(pki, tmp_path, sections={"batteries": [{**GARAGE, "inverter": "roof"}]}, wire=V1_3)
+    lives(house, 130, power_w=-1000.0)
+    assert posted(house, DER_W)[-1][2] == 30000
+    house.end()
+
+
 def test_a_reserve_above_the_size_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="reserve_wh"):
         Battery.model_validate({**GARAGE, "reserve_wh": 13501})

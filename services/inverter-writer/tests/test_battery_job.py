@@ -11,7 +11,8 @@ from dynexport import topics
 from dynexport.clock import FakeClock
 from dynexport.messages import BatteryControl, BatteryReading, BatterySetpoint, BatteryState, ControlState
 from dynexport.modbus.battery_values import FREE, BatteryIdentity, BatteryValues, Order
-from dynexport.modbus.endpoint import Endpoint, TcpAddress, Unreachable
+from dynexport.modbus.endpoint import Endpoint, ModbusError, TcpAddress, Unreachable
+from dynexport.modbus.sunspec import BadValue
 from dynexport.testing.builders import site
 from dynexport.testing.context import codes, fake_context
 from inverter_writer.app import Writer
@@ -30,6 +31,8 @@ class Garage:
     why: str | None = None
     reachable: bool = True
     deaf: bool = False
+    odd: bool = False
+    asked: int = 0
     standing: Order = FREE
     writes: list[tuple[Order, int] | str] = field(default_factory=list)
 
@@ -43,6 +46,9 @@ class Garage:
 
     def read(self) -> BatteryValues:
         self._answer()
+        self.asked = self.asked + 1 if self.odd else 0
+        if self.odd:
+            raise BadValue("no model tells the battery's power")
         return BatteryValues(self.power_w, 61.0, 8200.0, BatteryState.CHARGING)
 
     def read_order(self) -> Order:
@@ -84,7 +90,7 @@ class Service:
                 break
             try:
                 self.job.run(NOWHERE, mono)
-            except Unreachable as error:
+            except ModbusError as error:
                 self.job.failed(error, mono)
                 break
         self.writer.step(self.bus.drain(), self.writer.context.moment())
@@ -196,6 +202,15 @@ def test_a_bound_that_is_drawn_in_waits_for_nothing_and_one_let_out_for_a_second
     assert service.job.pen.due_s(Order(max_charge_w=2000.0), service.clock.mono()) == pytest.approx(1.0)
 
 
+def test_a_bound_that_creeps_is_written_once_a_second() -> None:
+    service = Service()
+    service.turn()
+    service.follow(1, max_charge_w=3000.0)
+    service.say(max_charge_w=2990.0)
+    assert not service.job.urgent
+    assert service.job.pen.due_s(Order(max_charge_w=2990.0), service.clock.mono()) == pytest.approx(1.0)
+
+
 def test_an_order_that_asks_nothing_more_takes_out_what_stands() -> None:
     service = Service()
     service.turn()
@@ -258,6 +273,19 @@ def test_a_battery_that_does_not_answer_is_told_once_and_again_when_it_is_back()
     service.turn()
     said = codes(service.bus, "inverter-writer")
     assert (said.count("battery_error"), said.count("battery_back")) == (1, 1)
+
+
+def test_a_battery_that_goes_on_oddly_is_asked_twice_a_minute() -> None:
+    service = Service()
+    service.turn()
+    service.garage.odd = True
+    for _ in range(62):
+        service.turn()
+    assert service.garage.asked <= 8
+    service.garage.odd = False
+    for _ in range(31):
+        service.turn()
+    assert "battery_back" in codes(service.bus, "inverter-writer")
 
 
 def test_a_setpoint_out_of_order_is_refused_with_an_event() -> None:

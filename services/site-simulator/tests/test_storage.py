@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import sunspec2.modbus.client as pysunspec2
 
 from dynexport import topics
 from dynexport.broker import free_port
@@ -25,7 +26,7 @@ class Home:
     """A site at night with a battery that may discharge 5 kW and charge 4 kW, and a boiler of 2 kW."""
 
     def __init__(self, *, hybrid: bool = False, **settings: Any) -> None:
-        port = free_port()
+        self.port = port = free_port()
         place: dict[str, Any] = {"tcp": {"host": "127.0.0.1", "port": port}, "unit": 7}
         where = {"inverter": "roof"} if hybrid else {"sunspec": place}
         inverter = {
@@ -156,3 +157,48 @@ def test_a_device_that_is_not_there_is_told_with_those_that_are(homes: Any) -> N
     home.ask("soc_pct", id="shed", value=3.0)
     home.turn()
     assert "fault_refused" in codes(home.bus, "site-simulator")
+
+
+def device(home: Home) -> Any:
+    """The battery as pysunspec2, a package of others, finds it."""
+    found = pysunspec2.SunSpecModbusClientDeviceTCP(slave_id=7, ipaddr="127.0.0.1", ipport=home.port)
+    found.scan()
+    return found
+
+
+def test_pysunspec2_reads_and_charges_it_by_124_and_802_and_our_driver_agrees(homes: Any) -> None:
+    home = homes()
+    there = device(home)
+    bank, storage = there.models[802][0], there.models[124][0]
+    reading = home.battery.read()
+    assert bank.W.cvalue == pytest.approx(reading.power_w, abs=10)
+    assert bank.SoC.cvalue == storage.ChaState.cvalue == pytest.approx(reading.soc_pct, abs=0.2)
+    storage.OutWRte.cvalue, storage.InWRte.cvalue = -50.0, 50.0  # of 5000 W, of 4000 W
+    storage.InOutWRte_RvrtTms.cvalue = 25
+    storage.StorCtl_Mod.cvalue = 3
+    storage.write()
+    CLOCK.sleep(0.6)
+    bank.read()
+    assert bank.W.cvalue == home.power_w == pytest.approx(-2000.0, abs=10)
+    home.battery.identify()
+    assert home.battery.read_order() == Order(target_w=pytest.approx(-2000.0))
+
+
+def test_pysunspec2_reads_and_charges_it_by_713_714_and_704_and_our_driver_agrees(homes: Any) -> None:
+    home = homes(map="der")
+    there = device(home)
+    capacity, ports, controls = (there.models[number][0] for number in (713, 714, 704))
+    reading = home.battery.read()
+    assert ports.DCW.cvalue == pytest.approx(reading.power_w, abs=10)
+    assert (capacity.SoC.cvalue, capacity.WHAvail.cvalue) == (
+        pytest.approx(reading.soc_pct, abs=0.2),
+        pytest.approx(reading.energy_wh, abs=5),
+    )
+    controls.WSet.cvalue, controls.WSetMod.value, controls.WSetRvrtTms.value = -1500, 1, 25
+    controls.WSetEna.value = 1
+    controls.write()
+    CLOCK.sleep(0.6)
+    ports.read()
+    assert ports.DCW.cvalue == home.power_w == pytest.approx(-1500.0, abs=10)
+    home.battery.identify()
+    assert home.battery.read_order() == Order(target_w=-1500.0)

@@ -33,14 +33,18 @@ def test_a_gateways_password_comes_from_its_file_or_the_environment_and_is_never
     for env, expected in (({}, HUSH), ({"DYNEXPORT__METER__PASSWORD": "mine"}, "mine")):
         site = made.load(env)
         assert isinstance(site.meter, PowerwallMeter)
-        assert site.meter.password.get_secret_value() == expected
+        assert site.meter.secret == expected
         assert expected not in json.dumps(masked(site)) + repr(site)
 
 
 @pytest.mark.parametrize(
     ("more", "key", "message"),
     [
-        ("poll_s: 1", "meter.password", "is missing"),
+        (
+            "poll_s: 1",
+            "meter",
+            "the gateway asks for a password: name a file that holds it as `password_file`",
+        ),
         ("password_file: nowhere", "meter.password_file", "cannot be read: No such file or directory"),
         ("password: x, poll_s: 0.5", "meter.poll_s", "must be 1 or more"),
         ("password: x, location: consumption", "meter.location", "must be feed_in"),

@@ -47,8 +47,12 @@ class Seen:
         return self._fresh(self._readings, [each.id for each in self._site.inverters], mono)
 
     def discharge_w(self, mono: float) -> float | None:
-        """What all batteries give, + is discharge; None while one is missing that may come yet."""
-        found = self._fresh(self._batteries, [each.id for each in self._site.batteries], mono)
+        """What all batteries beside the inverters give, + is discharge; None while one is missing that may come yet.
+
+        What a hybrid inverter's own battery does is in that inverter's reading.
+        """
+        beside = [each.id for each in self._site.batteries if each.inverter is None]
+        found = self._fresh(self._batteries, beside, mono)
         return None if found is None else sum(each.power_w for each in found.values())
 
     def _fresh(

@@ -63,13 +63,13 @@ def _least(*values: float | None) -> float:
     return min([math.inf, *(value for value in values if value is not None)])
 
 
-def tightens(order: Order, standing: Order) -> bool:
-    """Whether a bound is drawn in, or first drawn: that waits for nothing."""
+def tightens(order: Order, standing: Order, by_w: float = 0.0) -> bool:
+    """Whether a bound is drawn in by more than that, or first drawn: that waits for nothing."""
     pairs = (
         (order.max_charge_w, standing.max_charge_w),
         (order.max_discharge_w, standing.max_discharge_w),
     )
-    return any(new is not None and (old is None or new < old) for new, old in pairs)
+    return any(new is not None and (old is None or new < old - by_w) for new, old in pairs)
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from inverter_writer.battery_decision import Fence, Reach, WantedOrder, bounds_o
 from inverter_writer.battery_pen import BatteryPen
 
 IDENTIFY_EVERY_S = 60.0
+ODD, ODD_AGAIN_S = 3, 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class BatteryJob:
         self._fence = Fence()
         self._power_w = 0.0
         self._stopping = False
+        self._odd = 0
         self._identify_at = self._next = float("-inf")
 
     @property
@@ -100,11 +102,19 @@ class BatteryJob:
         else:
             self._next = max(self._next + self.place.poll_s, mono + 0.5 * self.place.poll_s)
             self._read(self._driver, mono)
+        self._odd = 0
 
     def failed(self, error: ModbusError, mono: float) -> None:
-        """It did not answer, or oddly; who is there is asked again once it does."""
+        """It did not answer, or oddly; who is there is asked again once it does.
+
+        One that goes on oddly is asked seldom: looking for its map anew takes dozens of reads from who shares the bus.
+        """
         if isinstance(error, Unreachable):
             self._identify_at = float("-inf")
+        else:
+            self._odd += 1
+            if self._odd >= ODD:
+                self._next = mono + ODD_AGAIN_S
         self.stopped = self.stopped or self._stopping
         self._report(BatteryReport(error=error))
 

@@ -11,7 +11,7 @@ from inverter_writer.battery_decision import tightens
 REVERT_S = 25
 REFRESH_S = 8.0
 CHANGE_S = 1.0
-OFF_PCT, MISMATCHES = 1.5, 2
+OFF_PCT, TRIFLE_PCT, MISMATCHES = 1.5, 0.5, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class BatteryPen:
         self.written: StandingOrder | None = None
         self.conflict = False
         self._off_w = OFF_PCT / 100.0 * rated_w
+        self._trifle_w = TRIFLE_PCT / 100.0 * rated_w
         self._mismatches = 0
 
     def due_s(self, order: Order, mono: float) -> float:
@@ -42,7 +43,7 @@ class BatteryPen:
 
     def urgent(self, order: Order) -> bool:
         """Whether it goes before all reads: a bound is drawn in."""
-        return tightens(order, self.written.order if self.written else FREE)
+        return tightens(order, self.written.order if self.written else FREE, self._trifle_w)
 
     def write(self, driver: BatteryDevice, order: Order, mono: float) -> None:
         """Tell it, or take what stands of ours out."""

@@ -73,7 +73,8 @@ class Others:
 
     @property
     def _all_batteries(self) -> list[Battery | Uncontrolled]:
-        return [*self.site.batteries, *(entry for entry in self.site.uncontrolled if entry.kind == "battery")]
+        beside = [battery for battery in self.site.batteries if battery.inverter is None]
+        return [*beside, *(entry for entry in self.site.uncontrolled if entry.kind == "battery")]
 
     def _given_w(self, entry: Battery | Uncontrolled, mono: float) -> float:
         """What it delivers; unread it charges as much as it can."""
@@ -101,8 +102,11 @@ class Others:
 
 
 def batteries(site: Site) -> list[str]:
-    """All that may absorb what we change: the batteries, and those among what does not obey us."""
-    return [battery.id for battery in site.batteries] + [
+    """All that may absorb what we change: the batteries, and those among what does not obey us.
+
+    What a hybrid inverter's own battery does is in that inverter's reading already.
+    """
+    return [battery.id for battery in site.batteries if battery.inverter is None] + [
         other.id for other in site.uncontrolled if other.kind == "battery"
     ]
 

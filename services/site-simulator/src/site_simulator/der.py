@@ -96,9 +96,10 @@ class DerInverterDevice(Device):
         image.set(MEASURED, "ConnSt", CONNECTED if plant.connected else 0)
         image.set(MEASURED, "ThrotPct", 100.0 * (1 - plant.aim_w / plant.model.rated_w) if throttled else 0)
         image.set(MEASURED, "ThrotSrc", MAX_W_THROTTLES if throttled else 0)
-        self._measure("", plant.power_w, len(self._lines))
+        power_w = plant.power_w + sum(part.power_w for part in self.parts)
+        self._measure("", power_w, len(self._lines))
         for line in self._lines:
-            self._measure(f"L{line}", plant.power_w / len(self._lines), 1)
+            self._measure(f"L{line}", power_w / len(self._lines), 1)
             image.set(MEASURED, f"VL{line}", VOLTAGE_V)
         image.set(MEASURED, "TotWhInj", self.world.energy_wh[self.name] + 1.0)
 

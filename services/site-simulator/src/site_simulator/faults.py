@@ -12,6 +12,7 @@ STATES: dict[str, str] = {
     "refuse": "the endpoint's port is closed, the serial adapter is pulled out",
     "frozen": "repeats the same answer for ever",
     "reversed": "the meter's current transformer is turned round",
+    "scaled": "the meter shows `value` times the power, as with a wrong current transformer or unit",
     "sentinel": f"every value is 'not implemented'{WHERE}",
     "absurd_scale": f"every scale factor is 32767{WHERE}",
     "zero_scale": f"every scale factor is 0{WHERE}",

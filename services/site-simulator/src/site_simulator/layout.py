@@ -54,7 +54,7 @@ def _inverter(settings: ModbusInverter, plant: PlantInverter, world: World) -> S
 
 
 def _place_battery(plan: Layout, place: ModbusBattery, world: World) -> None:
-    """Behind a unit of its own, or in its inverter's map; on the AC side of the plant in both."""
+    """Behind a unit of its own, or in its inverter's map and on its DC side."""
     name = place.battery.id
     plant = world.batteries[name]
     if place.alone:

@@ -28,6 +28,11 @@ class StoragePart:
         self._world = world
         self._describe()
 
+    @property
+    def power_w(self) -> float:
+        """What it gives now."""
+        return self._plant.power_w
+
     def refresh(self) -> None:
         """Charge, power and state; a timer that has run out shows in the controls."""
         plant, image = self._plant, self._image

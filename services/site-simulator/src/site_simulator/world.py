@@ -90,6 +90,11 @@ class World:
         stand = self.plant.beside
         ids = [each.battery.id for each in site.modbus_batteries]
         self.batteries = dict(zip(ids, stand.batteries, strict=True))
+        for each in site.modbus_batteries:
+            self.batteries[each.battery.id].host = next(
+                (at for at, inverter in enumerate(site.inverters) if inverter.id == each.battery.inverter),
+                None,
+            )
         self.loads = dict(zip([each.id for each in own_loads(site)], stand.loads, strict=True))
         self.names = [inverter.id for inverter in site.inverters]
         self.energy_wh = dict.fromkeys(self.names, 0.0)
@@ -163,7 +168,7 @@ class World:
             case "revert":
                 for inverter in chosen:
                     inverter.revert_after(now, 0.0, inverter.revert_limit_w)
-            case "delay":
+            case "delay" | "scaled":
                 self.faults.begin(name, device, self._positive(name, value), for_s, now)
             case _:
                 self.faults.begin(name, device, value, for_s, now)

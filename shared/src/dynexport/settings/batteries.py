@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from dynexport.settings.base import Serial, Tcp
 from dynexport.settings.devices import Battery, Inverter, SunSpecInverter
 
+LEAST_POLL_S = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class ModbusBattery:
@@ -33,4 +35,5 @@ def modbus_batteries(batteries: Sequence[Battery], inverters: Sequence[Inverter]
                 raise ValueError(
                     f"battery {battery.id}: {battery.inverter} is no SunSpec inverter of this site"
                 )
-            yield ModbusBattery(battery, host.tcp, host.serial, host.unit, host.poll_s, alone=False)
+            poll_s = max(LEAST_POLL_S, host.poll_s)
+            yield ModbusBattery(battery, host.tcp, host.serial, host.unit, poll_s, alone=False)

@@ -162,10 +162,10 @@ class Site(Section):
         return tuple(modbus_batteries(self.batteries, self.inverters))
 
     @property
-    def modbus_devices(self) -> tuple[ModbusInverter | ModbusMeter, ...]:
+    def modbus_devices(self) -> tuple[ModbusInverter | ModbusBattery | ModbusMeter, ...]:
         """Everything that answers by Modbus."""
         meters = (self.meter,) if isinstance(self.meter, ModbusMeter) else ()
-        return (*self.modbus_inverters, *meters)
+        return (*self.modbus_inverters, *self.modbus_batteries, *meters)
 
     @property
     def foreign_topics(self) -> tuple[str, ...]:

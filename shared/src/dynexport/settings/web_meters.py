@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from dynexport.settings.base import Host, Number, Port, Section
 
@@ -15,8 +15,8 @@ class PowerwallMeter(Section):
     driver: Literal["powerwall"] = Field(description="`powerwall`: a Tesla Powerwall's local gateway.")
     host: Host = Field(description="Name or address of the gateway.")
     port: Port = Field(default=443, description="Its HTTPS port.")
-    password: SecretStr = Field(
-        min_length=1,
+    password: Annotated[SecretStr, Field(min_length=1)] | None = Field(
+        default=None,
         description="The customer's password (often the last five characters of the gateway's own); better in a "
         "`password_file` or in the environment.",
     )
@@ -32,6 +32,17 @@ class PowerwallMeter(Section):
         default=2.0, ge=1, le=10,
         description="Seconds between reads. Over 1 s the times promised in docs/safety.md grow with it.",
     )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _has_a_password(self) -> Self:
+        if self.password is None and self.password_file is None:
+            raise ValueError("the gateway asks for a password: name a file that holds it as `password_file`")
+        return self
+
+    @property
+    def secret(self) -> str:
+        """The password, as it was given or stands in its file; empty before the file was read."""
+        return self.password.get_secret_value() if self.password is not None else ""
 
 
 class SolarApiMeter(Section):

@@ -39,6 +39,7 @@ class PlantInverter:
     connected: bool = True
     revert_at: float | None = None
     revert_limit_w: float | None = None
+    behind_w: float = 0.0  # what a battery on its DC side gives: its limit is of both together
     _pending: deque[tuple[float, float | None, bool]] = field(default_factory=deque)
 
     @property
@@ -47,7 +48,9 @@ class PlantInverter:
         if not self.connected:
             return 0.0
         ceiling = min(self.available_w, self.model.rated_w)
-        return ceiling if self.limit_w is None else max(0.0, min(ceiling, self.limit_w * self.model.gain))
+        if self.limit_w is None:
+            return ceiling
+        return max(0.0, min(ceiling, self.limit_w * self.model.gain - self.behind_w))
 
     def command(self, at: float, limit_w: float | None, connected: bool = True) -> None:
         """Write a limit at time `at`; it takes effect after the dead time."""
@@ -141,6 +144,7 @@ class Plant:
 
     def settle(self) -> None:
         """Put every inverter where it tends to; the meter has seen it."""
+        self._see_behind()
         for inverter in self.inverters:
             inverter.take_effect(self.now)
             inverter.power_w = inverter.aim_w
@@ -153,6 +157,7 @@ class Plant:
             events = [inverter.next_event() for inverter in self.inverters]
             sample_at = self._next_sample if self._refresh else math.inf
             moment = max(self.now, min(until, sample_at, self.beside.until(self.now), *events))
+            self._see_behind()
             self.beside.flow(moment - self.now, self.load_w - self.generation_w)
             for inverter in self.inverters:
                 inverter.flow(moment - self.now)
@@ -163,6 +168,14 @@ class Plant:
             if sample_at <= moment:
                 self._samples.append((moment + self.meter.latency_s, self._measure()))
                 self._next_sample += self._refresh
+
+    def _see_behind(self) -> None:
+        """A hybrid inverter's battery gives no more than the inverter's limit, and the sun makes room for it."""
+        for battery in self.beside.batteries:
+            if battery.host is not None:
+                host = self.inverters[battery.host]
+                host.behind_w = battery.power_w
+                battery.most_w = math.inf if host.limit_w is None else host.limit_w * host.model.gain
 
     def read_meter(self) -> MeterValue:
         """What the meter shows now."""

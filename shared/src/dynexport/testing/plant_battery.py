@@ -35,7 +35,8 @@ class BatteryModel:
 class PlantBattery:
     """State of one battery, watts + discharge. A `deaf` one takes its orders and does not do them.
 
-    `own_w` is a schedule of its own (cheap power at night), which it follows instead of covering the house.
+    `own_w` is a schedule of its own (cheap power at night), which it follows instead of covering the house. `host` is
+    the number of the inverter on whose DC side it is, `most_w` what that lets through.
     """
 
     model: BatteryModel
@@ -44,6 +45,8 @@ class PlantBattery:
     order: Order = FREE
     deaf: bool = False
     own_w: float | None = None
+    host: int | None = None
+    most_w: float = math.inf
     revert_at: float | None = None
     _pending: deque[tuple[float, Order]] = field(default_factory=deque)
 
@@ -57,7 +60,7 @@ class PlantBattery:
         order = FREE if self.deaf else self.order
         by_itself_w = lack_w if self.own_w is None else self.own_w
         wanted_w = by_itself_w if order.target_w is None else order.target_w
-        most_w = self.model.rated_w if self.stored_wh > self.model.reserve_wh else 0.0
+        most_w = min(self.model.rated_w, self.most_w) if self.stored_wh > self.model.reserve_wh else 0.0
         least_w = self.model.max_charge_w if self.stored_wh < self.model.energy_wh else 0.0
         if order.target_w is None:
             most_w = min(most_w, math.inf if order.max_discharge_w is None else order.max_discharge_w)

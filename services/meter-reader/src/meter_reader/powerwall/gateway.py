@@ -141,7 +141,7 @@ class Gateway:
         asked = {
             "username": "customer",
             "email": self._settings.email,
-            "password": self._settings.password.get_secret_value(),
+            "password": self._settings.secret,
             "force_sm_off": False,
         }
         reply = self._exchange("POST", LOGIN, json.dumps(asked).encode())
