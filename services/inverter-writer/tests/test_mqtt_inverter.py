@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dynexport import topics
 from dynexport.clock import FakeClock
@@ -371,3 +373,44 @@ def test_a_message_that_is_no_reading_is_dropped_and_told_once() -> None:
     assert barn.readings == []
     assert codes(barn.bus, "inverter-writer").count("inverter_refused") == 1
     assert barn.writer.health().device_errors == 5
+
+
+EVENTS = st.sampled_from(
+    ["engine", "no engine", "speaks", "silent", "reports", "no report", "broker", "freeze"]
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.booleans(),
+    st.lists(st.tuples(EVENTS, st.integers(0, 5000), st.integers(1, 25)), min_size=3, max_size=12),
+)
+def test_a_raise_was_always_told_by_a_live_setpoint(reports: bool, story: list[tuple[str, int, int]]) -> None:
+    barn = Barn(read_back=READ_BACK) if reports else Barn()
+    told: list[tuple[float, float]] = []
+    sent, standing_w, seen_w = False, 0.0, 0.0
+    for event, value_w, seconds in story:
+        match event:
+            case "engine":
+                barn.target_w = float(value_w)
+            case "no engine":
+                barn.target_w = None
+            case "speaks" | "silent":
+                barn.speaks = event == "speaks"
+            case "reports" | "no report":
+                barn.held = {"held": value_w} if reports and event == "reports" else None
+            case "broker":
+                barn.bus.online = not barn.bus.online
+            case "freeze":
+                barn.clock.advance(float(seconds))
+        for _ in range(seconds):
+            if barn.target_w is not None:
+                told.append((barn.clock.mono(), barn.target_w))
+            barn.bus.raw_published.clear()
+            barn.second()
+            live_w = max((w for at, w in told if barn.clock.mono() - at <= 16.5), default=0.0)
+            if barn.held is not None and barn.speaks and not sent:
+                seen_w = barn.held["held"]
+            for sent_w in barn.watts if barn.bus.online else []:
+                assert sent_w <= max(standing_w, live_w, seen_w) + 1.0
+                sent, standing_w, seen_w = True, float(sent_w), 0.0
