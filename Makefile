@@ -9,7 +9,7 @@ UV_COMPILE := $(UV_INDEPENDENT) shared/pyproject.toml services/csip-client/pypro
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo up image test integration conformance procedures bench bench-quick bench-faults soak soak-csip lint docs lock clean
+.PHONY: help demo up image test integration conformance procedures bench bench-quick bench-faults bench-makes soak soak-csip lint docs lock clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,10 @@ bench-quick: .venv/.stamp-dev ## each benchmark scenario once, a few minutes
 bench-faults: .venv/.stamp-dev ## every fault of docs/safety.md on the whole stack, up to 25 minutes (ROWS="meter-dies ..." for some)
 	$(BIN)/python -m bench.trouble $(if $(ROWS),--only $(ROWS))
 
-soak: .venv/.stamp-dev ## 2.5 million random merges and 10,000 control seconds under faults
+bench-makes: .venv/.stamp-dev ## every described make in the closed loop, about 15 minutes (ONLY="solaredge ..." for some); docs/makes.md
+	$(BIN)/python -m bench.makes $(if $(ONLY),--only $(ONLY))
+
+soak: .venv/.stamp-dev ## 2.5 million random merges, 10,000 control seconds and 10,000 of homes with loads and batteries under faults
 	$(BIN)/python -m bench.soak
 
 soak-csip: .venv/.stamp-dev ## csip-client killed at 200 random instants, about 10 minutes (DYNEXPORT_SEED=... repeats a run)

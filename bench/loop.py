@@ -21,7 +21,8 @@ COMMUNICATION_S = 0.005
 class Loop:
     """One simulated site under the law; `step` lets time pass to the next poll.
 
-    With `load_share` it has three phases; `meter_phases` False is a meter that does not tell them apart.
+    With `load_share` it has three phases; `meter_phases` False is a meter that does not tell them apart. `islanded`
+    cuts it off from the grid: the meter shows 0, and says why unless `told` is False.
     """
 
     inverters: list[InverterModel]
@@ -34,6 +35,8 @@ class Loop:
     ready: bool = True
     meter_alive: bool = True
     meter_phases: bool = True
+    islanded: bool = False
+    told: bool = True
     load_share: Sequence[float] = ()
     distort: Callable[[float], float] | None = None
     distort_phases: Callable[[tuple[float, ...]], tuple[float, ...]] | None = None
@@ -98,7 +101,10 @@ class Loop:
             phases_w = shown.phases_w if self.meter_phases else ()
             phases_w = self.distort_phases(phases_w) if self.distort_phases else phases_w
             power_w = sum(phases_w) if self.distort_phases else power_w
-            self.law.hear_meter(moment, moment, power_w, phases_w=phases_w)
+            if self.islanded:
+                power_w, phases_w = 0.0, tuple(0.0 for _ in phases_w)
+            islanded = self.islanded and self.told
+            self.law.hear_meter(moment, moment, power_w, phases_w=phases_w, islanded=islanded)
 
     def _read_inverter(self, moment: float, name: str) -> None:
         inverter = self.plant.inverters[self._index[name]]

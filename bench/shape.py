@@ -18,6 +18,7 @@ def site(
     count: int = 1,
     export_limit_w: float = 1500.0,
     meter_behind: bool = False,
+    web_meter: dict[str, Any] | None = None,
     obligation_w: float | None = None,
     serial: dict[str, Any] | None = None,
     feeds: Sequence[str] = (),
@@ -33,12 +34,14 @@ def site(
 
     With `meter_behind` the meter shares the first inverter's endpoint; with `serial` all share that bus, and are
     polled as fast as a line of 9600 baud can. With `obligation_w` there is an obligation `utility` whose fallback is
-    that export. With `feeds`, the phase of each inverter, the site has three phases. `device` and `meter_device` are
-    makes by description; a meter of the inverter's own make is read through it. `meter_serial`: it has a line of its
-    own.
+    that export. `web_meter` is a meter by HTTP, without its place. With `feeds`, the phase of each inverter, the site
+    has three phases. `device` and `meter_device` are makes by description; a meter of the inverter's own make is read
+    through it. `meter_serial`: it has a line of its own.
     """
     inverters = [_inverter(index, count, feeds) for index in range(count)]
     meter = _device(240, dict(inverters[0]["tcp"]) if meter_behind else _place())
+    if web_meter is not None:
+        meter = {**web_meter, **_place()}
     if serial is not None:
         _share_bus(serial, inverters, meter)
     if meter_serial is not None:

@@ -1,4 +1,5 @@
-"""`make soak`: millions of merges and thousands of control seconds under random faults, against the invariants.
+"""`make soak`: millions of merges, and thousands of seconds of the law and of homes with loads and batteries under
+random faults, against the invariants.
 
 Every draw comes from one printed seed, so that a failure can be repeated: `python -m bench.soak --seed N`.
 """
@@ -9,12 +10,15 @@ import argparse
 import random
 import secrets
 import sys
+from collections.abc import Callable
 
 from bench.faults import control_run
+from bench.home_run import home_run
 from bench.invariants import broken_merge_invariant, random_candidate
 
 MERGES = 2_500_000
 CONTROL_SECONDS = 10_000
+HOME_SECONDS = 10_000
 
 
 def soak_merges(rng: random.Random, count: int) -> str | None:
@@ -29,16 +33,18 @@ def soak_merges(rng: random.Random, count: int) -> str | None:
     return None
 
 
-def soak_control(rng: random.Random, seconds: float) -> str | None:
-    """Simulated control seconds under random faults; the first broken invariant in words, or None."""
+def soak_control(
+    rng: random.Random, seconds: float, run: Callable[[int], tuple[float, str | None]], what: str
+) -> str | None:
+    """Simulated seconds under random faults; the first broken invariant in words, or None."""
     done = 0.0
     while done < seconds:
         seed = rng.randrange(2**32)
-        length, broken = control_run(seed)
+        length, broken = run(seed)
         done += length
         if broken:
-            return f"control run with seed {seed}: {broken}"
-        print(f"control seconds {done:,.0f} of {seconds:,.0f}", flush=True)
+            return f"{what} run with seed {seed}: {broken}"
+        print(f"{what} seconds {done:,.0f} of {seconds:,.0f}", flush=True)
     return None
 
 
@@ -48,13 +54,17 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(2**32))
     parser.add_argument("--merges", type=int, default=MERGES)
     parser.add_argument("--seconds", type=float, default=CONTROL_SECONDS)
+    parser.add_argument("--home-seconds", type=float, default=HOME_SECONDS)
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     rng = random.Random(options.seed)
-    broken = soak_merges(rng, options.merges) or soak_control(rng, options.seconds)
-    print(
-        broken or f"{options.merges:,} merges and {options.seconds:,.0f} control seconds: no invariant broken"
+    broken = (
+        soak_merges(rng, options.merges)
+        or soak_control(rng, options.seconds, control_run, "control")
+        or soak_control(rng, options.home_seconds, home_run, "home")
     )
+    done = f"{options.merges:,} merges, {options.seconds:,.0f} control and {options.home_seconds:,.0f} home seconds"
+    print(broken or f"{done}: no invariant broken")
     return 1 if broken else 0
 
 

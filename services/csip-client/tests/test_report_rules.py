@@ -53,9 +53,10 @@ def build(pki: Pki, tmp_path: Path) -> Iterator[Callable[..., House]]:
         each.end()
 
 
-def lives(house: House, seconds: int, power_w: float = 3000.0) -> None:
+def lives(house: House, seconds: int, power_w: float = 3000.0, islanded: bool | None = None) -> None:
     for _ in range(seconds):
-        meter(house, -1500.25, reactive_var=10.0, voltage_a_v=241.26, frequency_hz=49.97, power_a_w=-1500.25)
+        values = {"reactive_var": 10.0, "voltage_a_v": 241.26, "frequency_hz": 49.97, "power_a_w": -1500.25}
+        meter(house, -1500.25, islanded=islanded, **values)
         inverter(house, power_w=power_w, voltage_a_v=242.0, frequency_hz=49.97)
         house.turn(1.0)
 
@@ -248,6 +249,17 @@ def test_der_status_is_put_on_change_debounced_by_2_s(house: House) -> None:
     lives(house, 4, power_w=0.0)
     assert len(house.utility.bodies("ders")) == puts + 1
     assert status(house) == ("07", "1")
+
+
+def test_der_status_says_not_connected_while_the_meter_says_islanded_and_follows_it_back(
+    house: House,
+) -> None:
+    lives(house, 10, islanded=False)
+    assert status(house) == ("07", "2")
+    lives(house, 4, islanded=True)
+    assert status(house) == ("00", "1")
+    lives(house, 4, islanded=False)
+    assert status(house) == ("07", "2")
 
 
 def test_each_failed_put_is_backed_off(house: House) -> None:

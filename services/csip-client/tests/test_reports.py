@@ -33,6 +33,10 @@ def test_status_of_all_inverters_together(
     assert der_status(inverters, connect=connect, energize=energize) == expected
 
 
+def test_an_island_is_not_connected_whatever_runs_in_it() -> None:
+    assert der_status([ON], connect=True, energize=True, islanded=True) == DerStatus(0, 1)
+
+
 WATTS = Series(Role.SITE, 38)
 VOLTS = Series(Role.SITE, 29, phase=128)
 

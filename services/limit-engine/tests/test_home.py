@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 from bench.home import Home
+from bench.home_run import home_run
 
 from dynexport import messages as m
 from dynexport import topics
@@ -320,3 +321,8 @@ def test_a_house_that_takes_more_takes_it_from_the_loads_within_5_s(refresh_s: f
     stepped = one.plant.now
     one.run(30.0)
     assert worst_import_w(one, stepped + SETTLES_S) <= 3000.0 + 60.0
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_nothing_that_obeys_keeps_a_limit_broken_whatever_happens(seed: int) -> None:
+    assert home_run(seed)[1] is None

@@ -283,7 +283,10 @@ class Mode(StrEnum):
 
 
 class Active(Message):
-    """The envelope in force: each merged value with the source that set it, and why, in a sentence."""
+    """The envelope in force: each merged value with the source that set it, and why, in a sentence.
+
+    `islanded`: the site is cut off from the grid, as its meter tells; None where nobody can.
+    """
 
     mode: Mode = Field(strict=False)
     reason: str
@@ -305,6 +308,7 @@ class Active(Message):
     until: Utc | None = None
     curtailed_w: LimitW | None = None
     curtailed_basis: str | None = None
+    islanded: bool | None = None
 
     def to_payload(self) -> bytes:
         """The bytes on the wire, nulls included: here null is "no limit"."""

@@ -192,7 +192,7 @@ INFO = Topic("service/+/info", m.Info, (EACH,), 1, True, "start", "version and s
 EVENT = Topic("service/+/event", m.Event, (EACH,), 1, False, "transition", "something changed", queue=True)
 REQUEST = Topic(
     "request/+/+", m.Request, (Writer("dashboard"), OWNER, ADDED), 1, False, "on demand",
-    "`limit-engine/pause` (`source`, `for_s`), `limit-engine/step`, `inverter-writer/adopt` (`id`), "
+    "`limit-engine/pause` (`source`, `for_s`), `limit-engine/step` (`id`, `for_s`), `inverter-writer/adopt` (`id`), "
     "`site-simulator/fault` and `utility-simulator/do` (`fault`, `id`, `value`, `for_s`)",
     Stored.IGNORED, queue=True,
 )  # fmt: skip

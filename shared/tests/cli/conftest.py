@@ -58,13 +58,13 @@ class Stack:
     def write(self) -> None:
         YAML().dump(self.site, self.config)
 
-    def start(self, *modules: str) -> None:
+    def start(self, *modules: str, **env: str) -> None:
         for module in modules:
             login = environment(self.directory / "access", module.replace("_", "-"))
             log = (self.directory / f"{module}.log").open("ab")
             self.processes[module] = subprocess.Popen(
                 [sys.executable, "-m", module],
-                env={**os.environ, "DYNEXPORT_CONFIG": str(self.config), **login},
+                env={**os.environ, "DYNEXPORT_CONFIG": str(self.config), **login, **env},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -105,7 +105,9 @@ class Stack:
             bus.stop()
         raise AssertionError(f"nothing on {topic}")
 
-    def run(self, *words: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *words: str, stdin: str = "", within_s: float = 120.0, **env: str
+    ) -> subprocess.CompletedProcess[str]:
         """Type `dynexport ...` for this site."""
         command = [sys.executable, "-m", "dynexport.cli", *words, "--config", str(self.config)]
         return subprocess.run(
@@ -113,7 +115,7 @@ class Stack:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=within_s,
             check=False,
             env={**os.environ, **env},
         )

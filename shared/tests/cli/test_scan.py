@@ -9,9 +9,12 @@ import pytest
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
+from dynexport import messages as m
+from dynexport.broker import free_port
 from dynexport.cli.main import application
 from dynexport.cli.targets import BadTarget, hosts_of
 from dynexport.clock import SystemClock
+from dynexport.settings.load import load
 
 CLOCK = SystemClock()
 
@@ -43,7 +46,7 @@ def test_a_machine_without_a_network_is_told_to_name_addresses(monkeypatch: pyte
 def test_nothing_found_says_what_to_try(tmp_path: Path) -> None:
     done = CliRunner().invoke(application(), ["scan", "127.0.0.9", "--config", f"{tmp_path}/none.yaml"])
     assert done.exit_code == 1
-    assert "no SunSpec device answered" in done.output
+    assert "no device answered that is known" in done.output
     assert "Modbus TCP switched on" in done.output
 
 
@@ -121,3 +124,49 @@ def test_a_serial_port_that_makes_no_sense_is_refused(tmp_path: Path, words: lis
     done = CliRunner().invoke(application(), ["scan", *words, "--config", str(tmp_path / "none.yaml")])
     assert done.exit_code == 2
     assert said in done.output
+
+
+MAKES = {"sma": ("sma-core1", 3), "edge": ("solaredge", 1), "sun": ("huawei-sun2000", 1)}
+
+
+def five_devices(stack: Any) -> list[int]:
+    """The simulator's site: SunSpec meter and inverter, and three other makes, on five ports; returns the ports."""
+    ports = [free_port() for _ in range(5)]
+    where = [{"host": "127.0.0.1", "port": port} for port in ports]
+    stack.site["meter"]["tcp"] = where[0]
+    stack.site["inverters"][0]["tcp"] = where[1]
+    for (name, (device, unit)), place in zip(MAKES.items(), where[2:], strict=True):
+        stack.site["inverters"].append(
+            {"id": name, "driver": "registers", "device": device, "tcp": place, "unit": unit, "rated_w": 5000}
+        )
+    stack.write()
+    return ports
+
+
+@pytest.mark.integration
+def test_five_devices_on_five_ports_become_a_site_yaml_that_runs_as_pasted(stack: Any) -> None:
+    ports = five_devices(stack)
+    stack.start("site_simulator")
+    stack.wait_for_port("127.0.0.1", ports[-1])
+    home = stack.directory / "home"
+    home.mkdir()
+    pasted = stack.config = home / "site.yaml"  # not there yet: nobody has set this site up
+    words = [word for port in ports for word in ("--port", str(port))]
+    done = stack.run("scan", "127.0.0.1", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pasted.write_text(done.stdout.partition("for site.yaml:\n")[2].partition("\nnext:")[0])
+    broker = {"DYNEXPORT__MQTT__HOST": stack.broker.host, "DYNEXPORT__MQTT__PORT": str(stack.broker.port)}
+    checked = stack.run("check", **broker)
+    assert checked.returncode == 0, checked.stderr
+    site = load(pasted)
+    assert site.meter.driver == "sunspec"
+    assert sorted(getattr(one, "device", "sunspec") for one in site.inverters) == sorted(
+        ["sunspec", *(device for device, _ in MAKES.values())]
+    )
+    stack.start("meter_reader", "inverter_writer", "limit_engine", **broker)
+    stack.wait_for("meter/site/reading")
+    for one in site.inverters:
+        reading = m.InverterReading.model_validate_json(stack.wait_for(f"inverter/{one.id}/reading"))
+        assert reading.power_w > 0.9 * one.rated_w
+    said = m.Active.model_validate_json(stack.wait_for("active"))
+    assert said.export_limit_w == 0

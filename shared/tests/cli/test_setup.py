@@ -246,6 +246,35 @@ def test_questions_answered_on_a_terminal_become_a_site_yaml(tmp_path: Path) -> 
     assert not site.control.enabled
 
 
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            ["powerwall", "192.0.2.20", "powerwall.txt"],
+            {"driver": "powerwall", "password_file": "powerwall.txt"},
+        ),
+        (["solar_api", "192.0.2.20"], {"driver": "solar_api"}),
+    ],
+)
+def test_a_meter_by_http_is_asked_for_its_place_and_a_file_with_its_password(
+    tmp_path: Path, lines: list[str], expected: dict[str, str]
+) -> None:
+    (tmp_path / "powerwall.txt").write_text("hush")
+    said = [*SITE_SAID, *AGREEMENT_SAID, METER_SAID[0], *lines, *INVERTER_SAID, *REST_SAID]
+    done = setup(tmp_path, said=typed(said))
+    assert done.exit_code == 0, done.output
+    meter = load(tmp_path / "site.yaml", {}).meter.model_dump()
+    assert {**meter, "host": "192.0.2.20", **expected} == meter
+
+
+def test_a_gateways_password_is_not_taken_into_site_yaml(tmp_path: Path) -> None:
+    meter = {"driver": "powerwall", "host": "192.0.2.20", "password": "hunter2"}
+    done = setup(tmp_path, "--answers", str(answered(tmp_path, {**TOWN, "meter": meter})))
+    assert done.exit_code == 2
+    assert "password_file" in done.output
+    assert "hunter2" not in done.output
+
+
 def test_a_wrong_answer_is_asked_again_with_what_is_wrong(tmp_path: Path) -> None:
     lines = [*SITE_SAID[:1], "Adelaide", *SITE_SAID[1:], "5", *AGREEMENT_SAID, *ALL_SAID[6:]]
     done = setup(tmp_path, said=typed(lines))

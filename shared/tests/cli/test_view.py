@@ -67,6 +67,11 @@ def test_an_import_is_no_export() -> None:
     )
 
 
+def test_an_island_is_said_in_place_of_a_power() -> None:
+    said = heard((METER_READING, meter_reading(0.0, NOW, islanded=True), ""))
+    assert grid(said, 100.0) == "export 0 W (islanded: cut off from the grid)"
+
+
 def test_a_stale_reading_is_shown_with_its_age_and_never_as_current() -> None:
     assert "(30 s old)" in grid(heard((METER_READING, meter_reading(-5.0, NOW), "")), 130.0)
 

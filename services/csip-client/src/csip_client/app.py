@@ -163,6 +163,7 @@ class CsipClient:
         message, name = received.message, received.id
         if isinstance(message, m.MeterReading):
             self._sample(describe.site_samples(message, self.csip.report_also))
+            self.seen.hear(received)
         elif isinstance(message, m.InverterCapability):
             self.known[name] = message
             self.store.set_meta(f"capability {name}", message.to_payload().decode())
@@ -221,7 +222,7 @@ class CsipClient:
                 grad,
                 self.seen.status(now.mono, dict(outcome.statement.switches)),
                 stored_pct=storage.charge_pct(views),
-                stor_connect=storage.connect_status(views),
+                stor_connect=storage.connect_status(views, islanded=self.seen.islanded(now.mono)),
             )
         )
 

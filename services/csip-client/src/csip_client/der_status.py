@@ -45,14 +45,17 @@ class DerStatus:
     mode: int
 
 
-def der_status(inverters: Iterable[InverterView], *, connect: bool, energize: bool) -> DerStatus:
+def der_status(
+    inverters: Iterable[InverterView], *, connect: bool, energize: bool, islanded: bool = False
+) -> DerStatus:
     """Bit 0 any inverter on AC, bit 1 with it, bit 2 with both unless de-energised; it does not follow power.
 
     `connect` and `energize` are what is in force: a disconnection clears all three bits.
+    So does an island: what runs there runs, but not on the grid.
     """
     views = list(inverters)
     bits = 0
-    if connect and any(view.on_ac for view in views):
+    if connect and not islanded and any(view.on_ac for view in views):
         bits = CONNECTED | AVAILABLE | (OPERATING if energize else 0)
     runs = bool(bits & OPERATING) and any(view.runs for view in views)
     return DerStatus(bits, RUNNING if runs else OFF)

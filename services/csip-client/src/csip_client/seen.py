@@ -27,12 +27,15 @@ class Seen:
         self._batteries: dict[str, tuple[m.BatteryReading, float]] = {}
         self._applied: dict[str, float] = {}
         self._connected: dict[str, bool] = {}
+        self._islanded: tuple[bool | None, float] = (None, float("-inf"))
 
     def hear(self, received: Received) -> None:
-        """Take in a reading, or what an inverter's writer applied."""
+        """Take in a reading, or what an inverter's writer applied; of the meter, whether the site is cut off."""
         message, name = received.message, received.id
         if isinstance(message, m.InverterReading):
             self._readings[name] = (message, received.mono)
+        elif isinstance(message, m.MeterReading):
+            self._islanded = (message.islanded, received.mono)
         elif isinstance(message, m.BatteryReading):
             self._batteries[name] = (message, received.mono)
         elif isinstance(message, m.InverterControl) and message.applied_w is not None:
@@ -69,7 +72,12 @@ class Seen:
         """DERStatus of all inverters together under the switches in force."""
         views = [self._view(inverter.id, inverter.rated_w, mono) for inverter in self._site.inverters]
         connect, energize = switches.get("connect", True), switches.get("energize", True)
-        return der_status(views, connect=connect, energize=energize)
+        return der_status(views, connect=connect, energize=energize, islanded=self.islanded(mono))
+
+    def islanded(self, mono: float) -> bool:
+        """Whether the meter said within the last minute that the site is cut off from the grid."""
+        said, at = self._islanded
+        return said is True and mono - at <= SILENT_S
 
     def batteries(self, mono: float) -> Sequence[BatteryView]:
         """Every battery of the site."""

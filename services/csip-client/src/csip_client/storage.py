@@ -47,11 +47,14 @@ class BatteryView:
         return None if here.soc_pct is None or whole_wh is None else here.soc_pct / 100.0 * whole_wh
 
 
-def connect_status(views: Sequence[BatteryView]) -> int | None:
-    """ConnectStatusType bits: any one heard is connected and available, one that moves operates. None: no battery."""
+def connect_status(views: Sequence[BatteryView], *, islanded: bool = False) -> int | None:
+    """ConnectStatusType bits: any one heard is connected and available, one that moves operates. None: no battery.
+
+    In an island none is connected to the grid.
+    """
     if not views:
         return None
-    if all(view.heard is None for view in views):
+    if islanded or all(view.heard is None for view in views):
         return 0
     return CONNECTED | AVAILABLE | (OPERATING if any(view.moves for view in views) else 0)
 

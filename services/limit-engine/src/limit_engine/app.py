@@ -17,13 +17,15 @@ from dynexport.topics import Topic
 from limit_engine import found, sources
 from limit_engine.control import Bounds, ControlLaw, Plan
 from limit_engine.export_scope import ExportHold
-from limit_engine.import_side import UseLimits
 from limit_engine.merge import Envelope, merge, with_charge_buffer
-from limit_engine.side import Side, SideLimits
+from limit_engine.side import Side
+from limit_engine.side_limits import side_limits
 from limit_engine.side_speaker import SideSpeaker
 from limit_engine.site import Others, batteries, phase_bounds, unseen_w
 from limit_engine.speaker import Hold, Speaker
 from limit_engine.standby import Standby
+from limit_engine.step import Stepper
+from limit_engine.stepping import answer
 from limit_engine.watch import Watch
 
 TICK_S = 0.2
@@ -68,6 +70,7 @@ class Engine:
         self.sources = {
             name: sources.SourceState(name, source, started) for name, source in context.site.sources.items()
         }
+        self.stepper = Stepper()
         self.running = False
         self._handlers: dict[Topic, Callable[[Received, Moment], None]] = {
             topics.METER_READING: self._meter,
@@ -108,9 +111,10 @@ class Engine:
         decision = self.law.decide(
             self._beside_batteries(bounds), now.mono, ready=self._ready(now.mono), open_switch=envelope.open
         )
-        limits = self._side_limits(envelope, decision.mode)
+        limits = side_limits(envelope, decision.mode, self.sources.values())
         orders = self.side.decide(self.law, decision, bounds, limits, now.mono)
         hold = self._own_loops(bounds, decision.mode, now.mono, open_switch=envelope.open)
+        decision = self.stepper.apply(decision, self.law.tracks, now.mono)
         self.watch.look(self.law, decision, bounds, self.sources, now.mono)
         self.watch.look_beside(orders)
         waiting_for = self._waiting_for(now.mono)
@@ -190,23 +194,6 @@ class Engine:
             return bounds
         return replace(bounds, export_limit_w=bounds.export_limit_w - self.side.yield_w)
 
-    def _side_limits(self, envelope: Envelope, mode: m.Mode) -> SideLimits:
-        """Import and load limits in force; in failsafe the fallback of every obligation counts as well."""
-        counting = [envelope]
-        if mode is m.Mode.FAILSAFE:
-            counting.append(
-                merge(sources.fallback(state) for state in self.sources.values() if state.is_obligation)
-            )
-        least = {
-            attribute: min(
-                (bound.value for each in counting if (bound := each.bound(attribute)) is not None),
-                default=None,
-            )
-            for attribute in ("import_limit_w", "load_limit_w")
-        }
-        target = envelope.storage_target_w
-        return SideLimits(UseLimits(**least), target.value if target else None, envelope.open)
-
     def _own_loops(self, bounds: Bounds, mode: m.Mode, mono: float, *, open_switch: bool) -> Hold:
         """What inverters with a loop of their own are told; 0 while the site is to be disconnected."""
         load = self.law.load if mode is m.Mode.NORMAL else None
@@ -229,7 +216,10 @@ class Engine:
                 return
             moment = _measured(received, reading.issued_at, reading.measured_at)
             absorbed_w = self.side.beside.absorbed_w(self.others.battery_w(now.mono), now.mono)
-            self.law.hear_meter(moment, received.mono, reading.power_w, absorbed_w, self._phases_of(reading))
+            phases_w, islanded = self._phases_of(reading), reading.islanded
+            self.law.hear_meter(
+                moment, received.mono, reading.power_w, absorbed_w, phases_w, islanded=islanded
+            )
 
     def _phases_of(self, reading: m.MeterReading) -> tuple[float, ...]:
         """Its power by phase where each is limited; empty when it does not say all three."""
@@ -297,6 +287,8 @@ class Engine:
         request = received.message
         if received.ids == ("limit-engine", "pause") and isinstance(request, m.Request):
             self._pause(request, now.mono)
+        elif received.ids == ("limit-engine", "step") and isinstance(request, m.Request):
+            answer(self.context, self.stepper, request, self.law.tracks, self.capabilities, now.mono)
 
     def _pause(self, request: m.Request, mono: float) -> None:
         state = self.sources.get(request.source or "")

@@ -40,6 +40,7 @@ class ControlLaw:
     phases: PhaseLoads = field(default_factory=PhaseLoads)
     ramp: Ramp = field(init=False)
     tracks: dict[str, Track] = field(init=False)
+    islanded: bool | None = None
     plausibility: Plausibility = field(init=False)
     _total_w: float = field(init=False)
     _judges: dict[str, Plausibility] = field(init=False)
@@ -112,9 +113,20 @@ class ControlLaw:
         power_w: float,
         battery_w: float | None = None,
         phases_w: tuple[float, ...] = (),
+        *,
+        islanded: bool | None = None,
     ) -> None:
-        """A meter reading, measured at `moment`, heard at `mono`; `phases_w` is empty where it does not say them."""
-        self._meter_heard, self._site_w = mono, power_w
+        """A meter reading, measured at `moment`, heard at `mono`; `phases_w` is empty where it does not say them.
+
+        Cut off from the grid (`islanded`) it is 0 whatever the house uses and the roof makes. So it only keeps the
+        meter alive: the load stays as it was last known on the grid, and nothing is judged or learned by it. The
+        reading before may have been one of the cut-off site already: what it has raised is taken back.
+        """
+        entered = bool(islanded) and not self.islanded
+        self._meter_heard, self._site_w, self.islanded = mono, power_w, islanded
+        if islanded and self.load is not None and self.plan.location is Location.FEED_IN:
+            self._rest(mono, entered=entered, heard_phases=bool(phases_w))
+            return
         if self.plan.location is Location.FEED_IN:
             made_w = {track.id: track.power_w for track in self._answering(mono)}
             self.plausibility.observe(mono, power_w, sum(made_w.values()), battery_w)
@@ -130,6 +142,16 @@ class ControlLaw:
                 load.commit()
             self.latency.add((sample.earliest + sample.latest) / 2.0, power_w)
             self._learn_latency(mono)
+
+    def _rest(self, mono: float, *, entered: bool, heard_phases: bool) -> None:
+        if heard_phases:
+            self.phases.heard = mono
+        for load in (self._load, *self.phases.loads.values()) if entered else ():
+            load.take_back()
+        if entered:
+            self._sample = None
+        for judge in (self.plausibility, *self._judges.values()):
+            judge.forget()
 
     def hear_inverter(
         self,

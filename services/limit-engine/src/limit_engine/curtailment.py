@@ -16,6 +16,9 @@ class Curtailment:
     basis: str
 
 
+OFF_GRID = Curtailment(None, "the site is cut off from the grid: its own gateway holds the inverters down")
+
+
 def curtailment(tracks: Sequence[Track]) -> Curtailment:
     """From the inverters' own available power, else from a sibling that is not at its limit."""
     if not tracks:

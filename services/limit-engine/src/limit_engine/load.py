@@ -118,6 +118,11 @@ class LoadFollower:
         """The sample as it is seen now, in place of how it was seen before."""
         self.now = first(sample) if self._before is None else update(self._before, sample)
 
+    def take_back(self) -> None:
+        """The newest sample is not believed: what it has raised is lowered again."""
+        if self.now is not None and self._before is not None and self._before.mean_w < self.now.mean_w:
+            self.now = self._before
+
     def forget(self) -> None:
         """Start anew."""
         self.now = self._before = None

@@ -64,6 +64,12 @@ class Plausibility:
         else:
             self.wrong = None
 
+    def forget(self) -> None:
+        """Begin anew: what comes next is not to be held against what came before. The judgement stays."""
+        self._value_w, self._plateau = None, None
+        self._recent.clear()
+        self._path = []
+
     def _watch_frozen(self, mono: float, site_w: float, generation_w: float) -> None:
         if site_w != self._value_w:
             self._value_w, self._since = site_w, mono

@@ -57,6 +57,11 @@ def phases_in_words(bounds: PhaseBounds | None, full: Sequence[str], *, unknown:
     return words
 
 
+ISLANDED = (
+    "The site is cut off from the grid (islanded): it exports nothing. No limit is raised because of that."
+)
+
+
 def found_in_words(inverter: str, cap_w: float) -> str:
     """What a limit found in a device does, and how to end it."""
     return (

@@ -12,9 +12,10 @@ from dynexport import messages as m
 from dynexport import topics
 from dynexport.service import Context, Moment
 from limit_engine.control import Bounds, ControlLaw, Decision
-from limit_engine.curtailment import Curtailment, curtailment
+from limit_engine.curtailment import OFF_GRID, Curtailment, curtailment
+from limit_engine.inverters import Track
 from limit_engine.merge import Bound, Envelope
-from limit_engine.reasons import beside_in_words, found_in_words, phases_in_words, sentence
+from limit_engine.reasons import ISLANDED, beside_in_words, found_in_words, phases_in_words, sentence
 from limit_engine.side import Orders
 from limit_engine.sources import SourceState
 
@@ -127,10 +128,11 @@ class Speaker:
     ) -> None:
         age_s = now.mono - self._active_at
         caps_w, unknown = dict(bounds.caps_w), law.phases.unknown
-        key = (envelope, decision.mode, waiting_for, law.meter_wrong, caps_w, unknown, orders.shed)
+        islanded = law.islanded if law.meter_fresh(now.mono) else None
+        key = (envelope, decision.mode, waiting_for, law.meter_wrong, caps_w, unknown, orders.shed, islanded)
         if key == self._active and age_s < MOVED_EVERY_S:
             return
-        missed = curtailment([track for track in law.tracks.values() if track.answers(now.mono)])
+        missed = OFF_GRID if islanded else curtailment(_answering(law, now.mono))
         moved = abs(decision.target_w - self._target_w) > WORTH_SHOWING * law.plan.total_w
         moved = moved or decision.full != self._full
         if key == self._active and age_s < ACTIVE_EVERY_S and not moved and missed.basis == self._basis:
@@ -149,6 +151,7 @@ class Speaker:
                 waiting_for=waiting_for,
                 meter_wrong=law.meter_wrong,
                 also=[
+                    *([ISLANDED] if islanded else []),
                     *phases_in_words(bounds.phases, decision.full, unknown=unknown),
                     *beside_in_words(envelope, orders.shed),
                     *(found_in_words(name, cap_w) for name, cap_w in sorted(caps_w.items())),
@@ -156,12 +159,17 @@ class Speaker:
             ),
             until=until,
             target_w=round(decision.target_w, 1),
+            islanded=islanded,
             **_fields(envelope),
             **_curtailed(missed),
         )
         if self.context.bus.publish(topics.ACTIVE, message):
             self._active, self._active_at = key, now.mono
             self._target_w, self._basis, self._full = decision.target_w, missed.basis, decision.full
+
+
+def _answering(law: ControlLaw, mono: float) -> list[Track]:
+    return [track for track in law.tracks.values() if track.answers(mono)]
 
 
 def _until(envelope: Envelope, counting: Mapping[str, m.Limit | None]) -> datetime | None:

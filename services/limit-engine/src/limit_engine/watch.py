@@ -27,6 +27,7 @@ class Watch:
         self._running = False
         self._elsewhere = False
         self._phases_unknown = False
+        self._islanded = False
         self._caps_w: dict[str, float] = {}
         self._shed: set[str] = set()
 
@@ -53,6 +54,7 @@ class Watch:
         """Compare this cycle with the last, and say what changed."""
         self._look_at_mode(decision.mode)
         self._look_at_meter(law.meter_wrong)
+        self._look_at_grid(law.islanded)
         self._look_at_phases(law.phases.unknown)
         self._look_at_caps(bounds.caps_w)
         for name, state in sources.items():
@@ -136,6 +138,16 @@ class Watch:
                 Level.ERROR, "meter_implausible", f"{wrong}: check its wiring and its `invert` setting"
             )
         self._wrong = wrong
+
+    def _look_at_grid(self, islanded: bool | None) -> None:
+        if bool(islanded) == self._islanded:
+            return
+        self._islanded = bool(islanded)
+        if islanded:
+            message = "the site is cut off from the grid: the load counts as it was, and no limit is raised"
+            self.context.event(Level.INFO, "islanded", message)
+        else:
+            self.context.event(Level.INFO, "grid_back", "the site is on the grid again")
 
     def _look_at_phases(self, unknown: bool) -> None:
         if unknown == self._phases_unknown:

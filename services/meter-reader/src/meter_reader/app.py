@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dynexport.messages import Level
 from dynexport.ports import RawReceived, Received
 from dynexport.service import Context, HealthPart, Moment, Service
-from dynexport.settings.models import ModbusMeter
+from dynexport.settings.models import ModbusMeter, WebMeter
 
 LOOK_AGAIN_S = 1.0
 
@@ -82,6 +82,10 @@ def build(context: Context) -> Service:
         from meter_reader.modbus_meter import ModbusMeterReader
 
         parts.append(ModbusMeterReader(context, site.meter))
+    elif isinstance(site.meter, WebMeter):
+        from meter_reader.web_meter import web_meter
+
+        parts.append(web_meter(context, site.meter))
     if site.foreign_topics:
         from meter_reader.mqtt_feed import MqttReader, feeds
 

@@ -48,10 +48,12 @@ class Sample:
 
 
 class Mapping:
-    """How one publisher's messages are read."""
+    """How one publisher's messages are read: by the fields of `site.yaml`, else by the `shipped` ones."""
 
-    def __init__(self, settings: MqttMeter | Battery | Uncontrolled) -> None:
-        fields = settings.fields or PREDECESSOR
+    def __init__(
+        self, settings: MqttMeter | Battery | Uncontrolled, shipped: MeterFields | None = None
+    ) -> None:
+        fields = settings.fields or shipped or PREDECESSOR
         paths: dict[str, str] = fields.model_dump(exclude_none=True)
         self._time_path = paths.pop("measured_at", None)
         self._paths = paths
@@ -60,7 +62,7 @@ class Mapping:
 
     def read(self, payload: bytes) -> Sample:
         """One message; raises Odd without a finite power, or without the time where one is mapped."""
-        document = _decode(payload)
+        document = decode(payload)
         values: dict[str, float] = {}
         left_out = []
         for name, path in self._paths.items():
@@ -126,7 +128,8 @@ def moment(value: Any) -> datetime:
         raise Odd(f"measured_at is no time: {str(value)[:40]!r}") from error
 
 
-def _decode(payload: bytes) -> Any:
+def decode(payload: bytes) -> Any:
+    """A JSON document whose numbers are all floats, as `number` takes them; raises Odd."""
     if len(payload) > LARGEST_PAYLOAD:
         raise Odd(f"more than {LARGEST_PAYLOAD} bytes")
     try:

@@ -18,6 +18,7 @@ from dynexport.settings.models import Battery, MqttMeter, Site, Uncontrolled
 from dynexport.topics import Topic
 from meter_reader.age import doubt, max_age_s
 from meter_reader.mapping import Mapping, Odd, Sample
+from meter_reader.shelly import PRO_3EM, PhasePowers
 from meter_reader.troubles import Troubles
 
 LOOK_AGAIN_S = 1.0
@@ -28,12 +29,13 @@ OTHERS_AGE_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """One publisher: his topic, how he is read, and what it becomes.
+    """One publisher: his topics, how he is read, and what it becomes.
 
-    `kind` begins the codes of its events, `name` stands in their words, `setting` in complaints about `site.yaml`.
+    `phases` is for one whose phases come one by one, each on its topic. `kind` begins the codes of its events, `name`
+    stands in their words, `setting` in complaints about `site.yaml`.
     """
 
-    path: str
+    paths: tuple[str, ...]
     mapping: Mapping
     to: Topic
     ids: tuple[str, ...]
@@ -42,6 +44,7 @@ class Feed:
     kind: str
     name: str
     setting: str
+    phases: PhasePowers | None = None
 
 
 def feeds(site: Site) -> list[Feed]:
@@ -71,16 +74,21 @@ def _of_the_meter(meter: MqttMeter) -> Feed:
         return MeterReading.model_validate({**values, "location": meter.location})
 
     oldest_s = max_age_s(meter.period_s)
+    phases = None
+    if meter.format == "shelly_3em":
+        phases = PhasePowers(meter.topics, -meter.scale if meter.invert else meter.scale, oldest_s)
+    mapping = Mapping(meter, PRO_3EM if meter.format == "shelly_pro_3em" else None)
     return Feed(
-        meter.topic, Mapping(meter), topics.METER_READING, (), make, oldest_s, "meter", "the meter", "meter.topic"
+        meter.topics, mapping, topics.METER_READING, (), make, oldest_s, "meter", "the meter", "meter.topic", phases
     )  # fmt: skip
 
 
 def _of_another(
     entry: Battery | Uncontrolled, path: str, to: Topic, model: type[Message], kind: str, setting: str
 ) -> Feed:
+    name = f"{kind} {entry.id}"
     return Feed(
-        path, Mapping(entry), to, (entry.id,), model.model_validate, OTHERS_AGE_S, kind, f"{kind} {entry.id}", setting
+        (path,), Mapping(entry), to, (entry.id,), model.model_validate, OTHERS_AGE_S, kind, name, setting
     )  # fmt: skip
 
 
@@ -95,14 +103,13 @@ class MqttReader:
 
     def start(self) -> None:
         """Subscribe; ends with exit code 2 when a topic is one of our own."""
-        for feed in (listener.feed for listener in self._listeners):
-            if find(self._context.site.mqtt.root, feed.path) is not None:
-                message = (
-                    f"{feed.setting}: {feed.path} is one of Dynexport's own topics; name the publisher's"
-                )
+        named = [(path, listener.feed) for listener in self._listeners for path in listener.feed.paths]
+        for path, feed in named:
+            if find(self._context.site.mqtt.root, path) is not None:
+                message = f"{feed.setting}: {path} is one of Dynexport's own topics; name the publisher's"
                 self._context.fail(BAD_CONFIGURATION, message)
                 return
-        for path in dict.fromkeys(listener.feed.path for listener in self._listeners):
+        for path in dict.fromkeys(path for path, _ in named):
             self._context.bus.subscribe_raw(path)
 
     def connected(self, now: Moment) -> None:
@@ -128,7 +135,7 @@ class MqttReader:
         return HealthPart(device_errors=sum(listener.troubles.count for listener in self._listeners))
 
     def _hand_out(self, received: RawReceived, now: Moment) -> None:
-        meant = [listener for listener in self._listeners if listener.feed.path == received.path]
+        meant = [listener for listener in self._listeners if received.path in listener.feed.paths]
         if meant and (received.retained or received.mono < self._deaf_until):
             self._context.bus.counters.rejected += 1
             return
@@ -151,14 +158,17 @@ class Listener:
         """Say it once when nothing good has come for too long."""
         if not self._silent and now.mono - self._news > self.feed.oldest_s:
             self._silent = True
-            what = f"no good reading on {self.feed.path} for {self.feed.oldest_s:g} s"
+            what = f"no good reading on {', '.join(self.feed.paths)} for {self.feed.oldest_s:g} s"
             self.troubles.happened("silent", what, now.mono)
 
     def take(self, received: RawReceived, now: Moment) -> None:
         """One live message."""
         try:
-            sample = self.feed.mapping.read(received.payload)
-            reading = self._reading(sample, received, now)
+            found = self._sample(received)
+            if found is None:
+                return  # one phase of three
+            sample, arrived = found
+            reading = self._reading(sample, arrived, now)
         except Odd as odd:
             self._context.bus.counters.rejected += 1
             self.troubles.happened("refused", f"a message on {received.path} was dropped: {odd}", now.mono)
@@ -167,6 +177,12 @@ class Listener:
             return  # the same reading published again is no news, and no mistake either
         self._measured_at = sample.measured_at
         self._publish(sample, reading, now)
+
+    def _sample(self, received: RawReceived) -> tuple[Sample, float] | None:
+        """A whole reading and when it arrived, None while parts of it are still to come; raises Odd."""
+        if self.feed.phases is not None:
+            return self.feed.phases.take(received.path, received.payload, received.mono)
+        return self.feed.mapping.read(received.payload), received.mono
 
     def _publish(self, sample: Sample, reading: Message, now: Moment) -> None:
         self._context.bus.publish(self.feed.to, reading, *self.feed.ids)
@@ -177,9 +193,9 @@ class Listener:
         else:
             self.troubles.good(now.mono)
 
-    def _reading(self, sample: Sample, received: RawReceived, now: Moment) -> Message:
+    def _reading(self, sample: Sample, arrived_mono: float, now: Moment) -> Message:
         """Stamped with its own time, else with that of its arrival; raises Odd when it cannot be one."""
-        arrived = now.wall - timedelta(seconds=max(0.0, now.mono - received.mono))
+        arrived = now.wall - timedelta(seconds=max(0.0, now.mono - arrived_mono))
         measured_at = sample.measured_at or arrived
         too_odd = doubt(measured_at, now.wall, self.feed.oldest_s)
         if too_odd is not None:

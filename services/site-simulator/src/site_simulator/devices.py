@@ -210,14 +210,21 @@ class MeterDevice(Device):
         """Power + import, its phases (one: all on A); counters."""
         world, image = self.world, self.image
         shown = world.plant.read_meter()
-        sign = -1.0 if world.faults.has("reversed", METER, world.plant.now) else 1.0
-        power_w = sign * shown.power_w
+        factor = _factor(world)
+        power_w = factor * shown.power_w
         image.set(self._model, "W", power_w)
         for phase, phase_w in zip("ABC", shown.phases_w or (shown.power_w, 0.0, 0.0), strict=True):
-            image.set(self._model, f"Wph{phase}", sign * phase_w)
+            image.set(self._model, f"Wph{phase}", factor * phase_w)
             image.set(self._model, f"PhVph{phase}", VOLTAGE_V)
         image.set(self._model, "A", power_w / VOLTAGE_V)
         image.set(self._model, "VAR", 0)
         image.set(self._model, "Hz", HERTZ)
         image.set(self._model, "TotWhImp", world.import_wh + 1.0)
         image.set(self._model, "TotWhExp", world.export_wh + 1.0)
+
+
+def _factor(world: World) -> float:
+    """What a wrong wiring or unit makes of each power."""
+    scaled = world.faults.get("scaled", METER, world.plant.now)
+    factor = 1.0 if scaled is None or scaled.value is None else scaled.value
+    return -factor if world.faults.has("reversed", METER, world.plant.now) else factor

@@ -168,7 +168,7 @@ class World:
             case "revert":
                 for inverter in chosen:
                     inverter.revert_after(now, 0.0, inverter.revert_limit_w)
-            case "delay":
+            case "delay" | "scaled":
                 self.faults.begin(name, device, self._positive(name, value), for_s, now)
             case _:
                 self.faults.begin(name, device, value, for_s, now)

@@ -8,8 +8,9 @@ from importlib.metadata import EntryPoint, entry_points
 import typer
 
 from dynexport import __version__
-from dynexport.cli import access, conform, owner, running, scanning
+from dynexport.cli import access, conform, dump, owner, running, scanning
 from dynexport.cli.cert import cert
+from dynexport.cli.commission.verb import commission
 from dynexport.cli.devices import devices
 from dynexport.cli.doctor.verb import doctor
 from dynexport.cli.setup.verb import setup
@@ -37,8 +38,10 @@ OWN = (
     owner.check,
     owner.enable,
     scanning.scan,
+    dump.dump,
     devices,
     doctor,
+    commission,
     conform.conform,
 )
 

@@ -1,4 +1,4 @@
-"""`scan`: find SunSpec devices, say what they are, and give the lines for site.yaml."""
+"""`scan`: find SunSpec devices and the known makes, say what they are, and give a site.yaml."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from dynexport.cli.connect import CLOCK, CONFIG, site_of
 from dynexport.cli.fallback_words import when_we_die
 from dynexport.cli.hearing import NoBroker
 from dynexport.cli.owners import Owners, endpoints_of, owners
+from dynexport.cli.scan_yaml import USUAL_BROKER, site_yaml, whole
 from dynexport.cli.targets import BadTarget, hosts_of, local_networks
-from dynexport.modbus.address import Address, SerialAddress, TcpAddress
+from dynexport.modbus.address import Address, SerialAddress
 from dynexport.modbus.scan import ALL_UNITS, ANSWERS_WITHIN_S, USUAL_UNITS, Found, Kind, search
 from dynexport.modbus.scan import hosts as at_hosts
 from dynexport.modbus.wire import open_wire
@@ -25,7 +26,8 @@ from dynexport.settings.load import find
 USUAL_PORT = 502
 NOTHING = (
     "next: is Modbus TCP switched on in the inverter (often under `communication`; SolarEdge: port 1502, "
-    "give --port 1502)? Other unit ids: --all-units"
+    "give --port 1502)? Other unit ids: --all-units. What cannot be told from others (Eastron, Carlo Gavazzi and "
+    "Sigenergy) is entered by hand: `dynexport devices`"
 )
 
 
@@ -50,9 +52,9 @@ def scan(
     ),
     config: Path | None = CONFIG,
 ) -> None:
-    """Find SunSpec inverters and meters on the network or a serial bus; leaves alone what a service owns."""
+    """Find inverters and meters, SunSpec and known makes, and print a site.yaml; leaves alone what a service owns."""
     if serial is not None:
-        places: list[Sequence[Address]] = [[_serial(serial, baudrate, parity, stopbits)]]
+        places: list[Sequence[Address]] = [[serial_address(serial, baudrate, parity, stopbits)]]
     else:
         places = list(at_hosts(_targets(hosts or []), list(dict.fromkeys([USUAL_PORT, *(port or [])]))))
     taken = owned(config)
@@ -60,7 +62,7 @@ def scan(
     for address, name in left_alone.items():
         typer.echo(f"{address} is left alone: {name} {taken.verb} it")
     if serial is not None and not left_alone:
-        _must_open(places[0][0])
+        must_open(places[0][0])
     count = sum(len(place) for place in places) - len(left_alone)
     typer.echo(f"looking at {count} endpoint{'' if count == 1 else 's'}")
     units = ALL_UNITS if all_units else USUAL_UNITS
@@ -70,17 +72,18 @@ def scan(
             typer.echo(sentence)
     if devices:
         typer.echo("\nfor site.yaml:\n")
-        typer.echo(as_yaml(devices))
-        typer.echo("\nnext: `dynexport setup`, or paste these lines; then `dynexport check`")
+        typer.echo(site_yaml(devices, _broker(config)))
+        lacking = "" if whole(devices) else "this is not whole: a meter or an inverter is missing. "
+        typer.echo(f"\nnext: {lacking}`dynexport setup`, or paste this as site.yaml; then `dynexport check`")
     elif left_alone:
         typer.echo("next: what these services read shows `dynexport doctor`; or stop them and scan again")
     else:
-        typer.echo("no SunSpec device answered")
+        typer.echo("no device answered that is known")
         typer.echo(NOTHING)
         raise typer.Exit(1)
 
 
-def _serial(port: str, baudrate: int, parity: str, stopbits: int) -> SerialAddress:
+def serial_address(port: str, baudrate: int, parity: str, stopbits: int) -> SerialAddress:
     """The bus meant; raises typer.BadParameter."""
     try:
         line = Serial.model_validate(
@@ -92,7 +95,7 @@ def _serial(port: str, baudrate: int, parity: str, stopbits: int) -> SerialAddre
     return SerialAddress(line.port, line.baudrate, line.parity, line.stopbits)
 
 
-def _must_open(address: Address) -> None:
+def must_open(address: Address) -> None:
     """A port that is not there, not ours to open or in use ends the scan."""
     try:
         open_wire(address, ANSWERS_WITHIN_S).close()
@@ -133,56 +136,32 @@ def owned(config: Path | None) -> Owners:
         return Owners(endpoints, frozenset(endpoints.values()), "may own")
 
 
+def _broker(config: Path | None) -> tuple[str, int]:
+    """Where the broker is by a site.yaml that there is already."""
+    if not find(config, os.environ).exists():
+        return USUAL_BROKER
+    mqtt = site_of(config).mqtt
+    return mqtt.host, mqtt.port
+
+
 def words(device: Found) -> list[str]:
     """What it is, in two lines."""
     name = " ".join(part for part in (device.manufacturer, device.model) if part) or "unnamed"
     facts = [f"serial {device.serial}"] if device.serial else []
     if device.rated_w is not None:
         facts.append(f"{device.rated_w:.0f} W")
-    if device.kind is Kind.INVERTER:
+    if device.device is not None:
+        facts.append(f"by the description {device.device}, {device.confidence}")
+    elif device.kind is Kind.INVERTER:
         control = device.control_model
         facts.append(
             f"limited through model {control}" if control else "NO control model: it cannot be limited"
         )
-    facts.append(f"models {', '.join(str(model) for model in device.models)}")
+    if device.models:
+        facts.append(f"models {', '.join(str(model) for model in device.models)}")
     lines = [f"{device.address} unit {device.unit}: {device.kind.value} {name}, {', '.join(facts)}"]
     if device.trouble:
         lines.append(f"    trouble: {device.trouble}")
     elif device.kind is Kind.INVERTER:
         lines.append(f"    {when_we_die('it', device.fallback)}")
     return lines
-
-
-def as_yaml(devices: Sequence[Found]) -> str:
-    """Sections to paste; what the devices cannot say stands in comments."""
-    inverters = [device for device in devices if device.kind is Kind.INVERTER and device.rated_w]
-    meters = [device for device in devices if device.kind is Kind.METER]
-    lines = []
-    for number, device in enumerate(meters):
-        mark = "" if number == 0 else "# "
-        lines += [
-            f"{mark}meter:  # {device.model or 'meter'}{' (or this one)' if number else ''}",
-            f"{mark}  driver: sunspec",
-            f"{mark}  {_where(device.address)}",
-            f"{mark}  unit: {device.unit}",
-            f"{mark}  location: feed_in  # `consumption` when it measures what the house uses",
-        ]
-    if inverters:
-        lines.append("inverters:")
-    for number, device in enumerate(inverters, start=1):
-        lines += [
-            f"  - id: inverter{number}  # {device.model or 'inverter'}; its name in topics: choose your own",
-            "    driver: sunspec",
-            f"    {_where(device.address)}",
-            f"    unit: {device.unit}",
-            f"    rated_w: {device.rated_w:.0f}",
-        ]
-    return "\n".join(lines)
-
-
-def _where(address: Address) -> str:
-    """`tcp:` or `serial:` as site.yaml has it."""
-    if isinstance(address, TcpAddress):
-        return f"tcp: {{host: {address.host}, port: {address.port}}}"
-    line = f"baudrate: {address.baudrate}, parity: {address.parity}, stopbits: {address.stopbits}"
-    return f"serial: {{port: {address.port}, {line}}}"

@@ -29,10 +29,12 @@ def age(mono: float, heard: float) -> str:
 
 
 def grid(snapshot: Snapshot, mono: float) -> str:
-    """`export 1498 W` or `export 0 W (importing 320 W)`."""
+    """`export 1498 W`, `export 0 W (importing 320 W)` or `export 0 W (islanded: cut off from the grid)`."""
     if snapshot.meter is None:
         return "export unknown"
     reading, heard = snapshot.meter
+    if reading.islanded:
+        return f"export 0 W (islanded: cut off from the grid){age(mono, heard)}"
     if reading.location is m.Location.CONSUMPTION:
         return f"export unknown, house uses {watts(reading.power_w)}{age(mono, heard)}"
     if reading.power_w <= 0:

@@ -24,7 +24,8 @@ One file for the whole site; each service reads its sections. It is looked for a
 
 The environment overrides the file: `DYNEXPORT__MQTT__HOST=broker` sets `mqtt.host`, `DYNEXPORT__INVERTERS__0__UNIT=2`
 the first inverter's `unit`. Values are read as in YAML; an empty variable counts as not set. A password comes from
-`mqtt.password_file` or from `DYNEXPORT__MQTT__PASSWORD`, which wins.
+`mqtt.password_file` or from `DYNEXPORT__MQTT__PASSWORD`, which wins; a gateway's likewise from `meter.password_file`
+or `DYNEXPORT__METER__PASSWORD`.
 
 Watts are watts: a limit or a rating between 0 and 100 is refused, for it is surely meant in kilowatts.
 """

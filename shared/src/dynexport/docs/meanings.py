@@ -132,6 +132,7 @@ MEANINGS: dict[type[m.Message], dict[str, str]] = {
         "target_w": "What all inverters together may make now.",
         "curtailed_w": "What could be made and is not; null: unknown, or nothing is curtailed.",
         "curtailed_basis": "How `curtailed_w` is known.",
+        "islanded": "Whether the site is cut off from the grid; null: nobody can tell.",
     },
     m.Setpoint: {
         "target_w": "What it may make (a load: use) at most.",

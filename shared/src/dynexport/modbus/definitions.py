@@ -63,16 +63,22 @@ class ModelDefinition:
 @cache
 def model(model_id: int) -> ModelDefinition:
     """The official definition; raises KeyError for a model that SunSpec does not know."""
-    source = files("sunspec2").joinpath("models", "json", f"model_{model_id}.json")
-    if not source.is_file():
-        raise KeyError(f"SunSpec has no model {model_id}")
     points: dict[str, PointDefinition] = {}
     offset = 0
-    for raw in _raw_points(json.loads(source.read_text(encoding="utf-8"))["group"]):
-        point = _point(raw, offset)
+    for raw in _raw_points(group(model_id)):
+        point = point_at(raw, offset)
         points[point.name] = point
         offset += point.size
     return ModelDefinition(model_id, points, offset)
+
+
+def group(model_id: int) -> dict[str, Any]:
+    """A model's outermost group as the official file has it; raises KeyError for an unknown model."""
+    source = files("sunspec2").joinpath("models", "json", f"model_{model_id}.json")
+    if not source.is_file():
+        raise KeyError(f"SunSpec has no model {model_id}")
+    found: dict[str, Any] = json.loads(source.read_text(encoding="utf-8"))["group"]
+    return found
 
 
 def _raw_points(group: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -85,6 +91,7 @@ def _raw_points(group: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield {**raw, "name": f"{inner['name']}.{raw['name']}"}
 
 
-def _point(raw: dict[str, Any], offset: int) -> PointDefinition:
+def point_at(raw: dict[str, Any], offset: int) -> PointDefinition:
+    """A point of an official file, `offset` registers from the model's ID."""
     symbols = tuple((symbol["name"], symbol["value"]) for symbol in raw.get("symbols", ()))
     return PointDefinition(raw["name"], raw["type"], offset, raw["size"], raw.get("sf"), symbols)

@@ -1,4 +1,7 @@
-"""Looks for SunSpec devices at addresses that somebody names: reads only, one connection to a host at a time."""
+"""Looks for SunSpec devices and the described makes at addresses that somebody names.
+
+Reads only, one connection to a host at a time.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,13 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dynexport.messages import HardwareFallback
+from dynexport.messages import HardwareFallback, Scope
 from dynexport.modbus import sunspec_meter, sunspec_readings
-from dynexport.modbus.endpoint import Address, Endpoint, ModbusError, NoConnection, TcpAddress
+from dynexport.modbus.endpoint import Address, Endpoint, ModbusError, NoConnection, TcpAddress, Unreachable
 from dynexport.modbus.inverter_values import InverterIdentity
+from dynexport.modbus.recognise import meters_behind, rated_w, recognise
+from dynexport.modbus.registers.catalogue import description
+from dynexport.modbus.registers.reader import Reader
 from dynexport.modbus.sunspec import SunSpecDevice, discover
 from dynexport.modbus.sunspec_inverter import SunSpecInverter
 
@@ -32,7 +38,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One device; `rated_w` watts; `fallback` is what an inverter does when its limit is no longer refreshed."""
+    """One device; `rated_w` watts; `fallback` is what an inverter does when its limit is no longer refreshed.
+
+    `device` names the description of one that its own SunSpec map does not drive; `confidence` is that description's.
+    `behind`: a meter that an inverter passes on.
+    """
 
     address: Address
     unit: int
@@ -45,14 +55,18 @@ class Found:
     control_model: int | None = None
     fallback: HardwareFallback = HardwareFallback.UNKNOWN
     trouble: str = ""
+    device: str | None = None
+    scope: Scope = Scope.GENERATION
+    confidence: str | None = None
+    behind: bool = False
 
     def same_device(self, other: Found) -> bool:
         """Whether one device answers under both unit ids: some ignore the unit id."""
-        return self.serial is not None and (self.serial, self.model, self.models) == (
-            other.serial,
-            other.model,
-            other.models,
-        )
+        return self.serial is not None and self._who == other._who
+
+    @property
+    def _who(self) -> tuple[object, ...]:
+        return (self.kind, self.serial, self.model, self.models, self.device)
 
 
 def search(
@@ -62,7 +76,7 @@ def search(
     skip: Callable[[Address], bool] = lambda _: False,
     timeout_s: float = ANSWERS_WITHIN_S,
 ) -> list[Found]:
-    """Every SunSpec device at these places, many at once; the addresses of one place (a host's ports, a serial bus)
+    """Every device at these places, many at once; the addresses of one place (a host's ports, a serial bus)
     one after the other. `skip` names what is left alone.
     """
 
@@ -92,16 +106,71 @@ def look(address: Address, units: Sequence[int], timeout_s: float = ANSWERS_WITH
     try:
         for unit in units:
             try:
-                found = identify(discover(endpoint, unit))
+                behind = _behind(endpoint, unit)
             except NoConnection:
                 break
-            except ModbusError:  # silence, or no SunSpec map under this id
-                continue
-            if not any(found.same_device(other) for other in devices):
-                devices.append(found)
+            devices += [found for found in behind if not any(found.same_device(other) for other in devices)]
     finally:
         endpoint.close()
     return devices
+
+
+def _behind(endpoint: Endpoint, unit: int) -> list[Found]:
+    """The inverter and the meters that one unit id stands for; raises NoConnection."""
+    sunspec: SunSpecDevice | None = None
+    silent = False
+    try:
+        sunspec = discover(endpoint, unit)
+    except NoConnection:
+        raise
+    except ModbusError as error:  # silence, or no SunSpec map under this id
+        silent = isinstance(error, Unreachable)
+    name = recognise(endpoint, unit, silent=silent)
+    first = [_described(endpoint, unit, name)] if name else [identify(sunspec)] if sunspec else []
+    meters = [_meter(sunspec)] if sunspec and first[0].kind is Kind.INVERTER and _measures(sunspec) else []
+    if name:
+        make = description(name).make
+        meters += [_described(endpoint, unit, meter) for meter in meters_behind(endpoint, unit, make)]
+    return [*first, *meters]
+
+
+def _measures(device: SunSpecDevice) -> bool:
+    return device.first_of(*sunspec_meter.MODELS) is not None
+
+
+def _meter(device: SunSpecDevice) -> Found:
+    """A meter that an inverter has in its own map."""
+    return Found(device.endpoint.address, device.unit, Kind.METER, tuple(device.models), behind=True)
+
+
+def _described(endpoint: Endpoint, unit: int, name: str) -> Found:
+    """A device of a make that a description is for."""
+    found = description(name)
+    limit, reader = found.limit, Reader(endpoint, unit, found)
+    rated, model, serial, trouble = None, None, None, ""
+    try:
+        model, serial = reader.text(found.identity.model), reader.text(found.identity.serial)
+        rated = rated_w(endpoint, unit, name) if found.kind == "inverter" else None
+    except NoConnection:
+        raise
+    except ModbusError as error:
+        trouble = str(error)
+    return Found(
+        endpoint.address,
+        unit,
+        Kind(found.kind),
+        (),
+        manufacturer=found.make,
+        model=model,
+        serial=serial,
+        rated_w=rated,
+        fallback=limit.when_silent if limit else HardwareFallback.UNKNOWN,
+        trouble=trouble,
+        device=name,
+        scope=limit.scope if limit else Scope.GENERATION,
+        confidence=found.confidence,
+        behind=found.kind == "meter",
+    )
 
 
 def identify(device: SunSpecDevice) -> Found:

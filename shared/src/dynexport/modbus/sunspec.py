@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dynexport.modbus.definitions import ModelDefinition, PointDefinition, model
@@ -153,6 +153,14 @@ class SunSpecDevice:
 
 def discover(endpoint: Endpoint, unit: int) -> SunSpecDevice:
     """Find the SunSpec map of a unit; raises NotSunSpec, or Unreachable when it does not answer at all."""
+    models: dict[int, Block] = {}
+    for block in chain(endpoint, unit, find_base(endpoint, unit)):
+        models.setdefault(block.id, block)
+    return SunSpecDevice(endpoint, unit, models)
+
+
+def find_base(endpoint: Endpoint, unit: int) -> int:
+    """Where the map's marker stands; raises as `discover`."""
     seen: list[str] = []
     for base in BASES:
         try:
@@ -161,18 +169,19 @@ def discover(endpoint: Endpoint, unit: int) -> SunSpecDevice:
             seen.append(f"{base}: exception {error.code}")
             continue
         if marker == SUNS:
-            return SunSpecDevice(endpoint, unit, _walk(endpoint, unit, base + 2))
+            return base
         seen.append(f"{base}: {marker[0]:04x} {marker[1]:04x}")
     raise NotSunSpec(f"{endpoint.address} unit {unit}: no SunSpec map ({', '.join(seen)})")
 
 
-def _walk(endpoint: Endpoint, unit: int, address: int) -> dict[int, Block]:
-    models: dict[int, Block] = {}
+def chain(endpoint: Endpoint, unit: int, base: int) -> Iterator[Block]:
+    """Every model after the marker, in its order, also those that occur again; raises ModbusError."""
+    address = base + len(SUNS)
     for _ in range(MOST_MODELS):
         (model_id,) = endpoint.read_holding(unit, address, 1)
         if model_id == END:  # some devices give no length here: it is not asked for
-            return models
+            return
         (length,) = endpoint.read_holding(unit, address + 1, 1)
-        models.setdefault(model_id, Block(model_id, address, length + 2))
+        yield Block(model_id, address, length + 2)
         address += length + 2
     raise NotSunSpec(f"{endpoint.address} unit {unit}: no end after {MOST_MODELS} models")

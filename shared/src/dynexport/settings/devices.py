@@ -143,6 +143,10 @@ class Battery(Other):
         default="may", description="`never`: it only covers the house, by its own meter."
     )
     fields: BatteryFields | None = Field(default=None, description="The mapping of `topic`.")
+    source: Literal["meter"] | None = Field(
+        default=None,
+        description="`meter`: the Powerwall gateway that is the site meter says this one too.",
+    )
     sunspec: SunSpecPlace | None = Field(
         default=None, description="Where it answers by itself: SunSpec 124, 802 or 713 over Modbus."
     )
@@ -166,9 +170,11 @@ class Battery(Other):
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        given = [name for name in ("topic", "sunspec", "inverter") if getattr(self, name) is not None]
+        given = [
+            name for name in ("topic", "sunspec", "inverter", "source") if getattr(self, name) is not None
+        ]
         if self.scale != 1.0 and given and given != ["topic"]:
-            raise ValueError("`scale` is for a publisher: by Modbus a battery tells watts")
+            raise ValueError("`scale` is for a publisher: its own driver knows watts")
         if len(given) > 1:
             raise ValueError(
                 f"it is read in one way only: keep one of {', '.join(f'`{name}`' for name in given)}"

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from dynexport.settings.base import Number, Section, SerialChoice, TcpChoice, Whole
+from dynexport.settings.web_meters import PowerwallMeter, SolarApiMeter
 
 
 class SunSpecMeter(Section):
@@ -72,9 +73,11 @@ class MqttMeter(Section):
 
     driver: Literal["mqtt"] = Field(description="`mqtt`: somebody publishes it on the same broker.")
     topic: str = Field(min_length=1, pattern=r"^[^+#\s]+$", description="The publisher's full topic.")
-    format: Literal["fields", "predecessor"] = Field(
+    format: Literal["fields", "predecessor", "shelly_pro_3em", "shelly_3em"] = Field(
         default="fields",
-        description="`predecessor`: as open-dynamic-export takes it; `fields`: as mapped below.",
+        description="`predecessor`: as open-dynamic-export takes it; `shelly_pro_3em`, `shelly_3em`: as these publish "
+        "themselves (`topic` is `<prefix>/status/em:0` of the first, `shellies/<id>` of the second); `fields`: as "
+        "mapped below.",
     )
     fields: MeterFields | None = Field(default=None, description="The mapping, with `format: fields`.")
     location: Literal["feed_in", "consumption"] = Field(
@@ -97,6 +100,15 @@ class MqttMeter(Section):
         """The period between readings, seconds."""
         return self.period_s
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What is subscribed: the topic itself, or below it one for each phase's power."""
+        if self.format != "shelly_3em":
+            return (self.topic,)
+        return tuple(f"{self.topic.rstrip('/')}/emeter/{phase}/power" for phase in range(3))
+
 
 ModbusMeter = SunSpecMeter | RegisterMeter
-Meter = Annotated[SunSpecMeter | RegisterMeter | MqttMeter, Field(discriminator="driver")]
+Meter = Annotated[
+    SunSpecMeter | RegisterMeter | MqttMeter | PowerwallMeter | SolarApiMeter, Field(discriminator="driver")
+]

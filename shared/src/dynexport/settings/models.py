@@ -31,6 +31,7 @@ from dynexport.settings.meters import (
 from dynexport.settings.sections import ControlSection, MqttSection, SiteSection
 from dynexport.settings.simulator import SimulatorSection
 from dynexport.settings.utility import UtilitySection
+from dynexport.settings.web_meters import PowerwallMeter, SolarApiMeter, WebMeter
 
 __all__ = [
     "AgreementSection",
@@ -46,12 +47,14 @@ __all__ = [
     "ModbusMeter",
     "MqttMeter",
     "MqttSection",
+    "PowerwallMeter",
     "RegisterInverter",
     "RegisterMeter",
     "Serial",
     "SimulatorSection",
     "Site",
     "SiteSection",
+    "SolarApiMeter",
     "Source",
     "SunSpecInverter",
     "SunSpecMeter",
@@ -59,6 +62,7 @@ __all__ = [
     "TariffWindow",
     "Tcp",
     "Uncontrolled",
+    "WebMeter",
 ]
 
 
@@ -138,6 +142,11 @@ class Site(Section):
         return tuple(inverter for inverter in self.inverters if isinstance(inverter, ModbusInverter))
 
     @property
+    def meter_battery(self) -> Battery | None:
+        """The battery that the meter's own gateway tells."""
+        return next((battery for battery in self.batteries if battery.source == "meter"), None)
+
+    @property
     def modbus_batteries(self) -> tuple[ModbusBattery, ...]:
         """The batteries that answer by Modbus, each with its place."""
         return tuple(modbus_batteries(self.batteries, self.inverters))
@@ -151,7 +160,7 @@ class Site(Section):
     @property
     def foreign_topics(self) -> tuple[str, ...]:
         """The topics of other publishers that meter-reader reads, each once."""
-        named = [self.meter.topic] if isinstance(self.meter, MqttMeter) else []
+        named = [*self.meter.topics] if isinstance(self.meter, MqttMeter) else []
         others: tuple[Battery | Uncontrolled | Load, ...] = (*self.batteries, *self.uncontrolled, *self.loads)
         named += [entry.topic for entry in others if entry.topic is not None]
         return tuple(dict.fromkeys(named))

@@ -15,8 +15,8 @@ from dynexport.settings.utility import UtilitySection
 PREFIX = "DYNEXPORT__"
 STATE_DIR = ("site", "state_dir")
 CSIP_FILES = ("cert", "key", "ca")
+SECRETS = ("mqtt", "meter")  # each with a `password` and a `password_file`
 YAML = (".yaml", ".yml")
-PASSWORD, PASSWORD_FILE = ("mqtt", "password"), ("mqtt", "password_file")
 
 
 def apply_environment(source: Source, env: Mapping[str, str]) -> list[Problem]:
@@ -83,20 +83,25 @@ def _put(data: Any, place: Location, value: Any) -> None:
 
 
 def read_secrets(source: Source) -> list[Problem]:
-    """Read `mqtt.password_file` into `mqtt.password`; the environment wins over the file. Returns what failed."""
-    name = value_at(source.data, PASSWORD_FILE)
-    if not isinstance(name, str) or PASSWORD in source.variables:
+    """Read each `password_file` into its `password`; the environment wins over the file. Returns what failed."""
+    return [problem for section in SECRETS for problem in _read_secret(source, section)]
+
+
+def _read_secret(source: Source, section: str) -> list[Problem]:
+    password, file = (section, "password"), (section, "password_file")
+    name = value_at(source.data, file)
+    if not isinstance(name, str) or not allowed_types(file, source.data) or password in source.variables:
         return []
-    if value_at(source.data, PASSWORD) is not None and PASSWORD_FILE not in source.variables:
-        return [source.problem(PASSWORD, "stands beside `password_file`", hint="keep one of the two")]
+    if value_at(source.data, password) is not None and file not in source.variables:
+        return [source.problem(password, "stands beside `password_file`", hint="keep one of the two")]
     try:
         text = (Path(source.file).parent / name).read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        return [source.problem(PASSWORD_FILE, "is not text in UTF-8", value=shown(name))]
+        return [source.problem(file, "is not text in UTF-8", value=shown(name))]
     except OSError as error:
-        return [source.problem(PASSWORD_FILE, f"cannot be read: {error.strerror}", value=shown(name))]
-    source.data["mqtt"]["password"] = text.rstrip("\r\n")
-    return [] if text.strip() else [source.problem(PASSWORD_FILE, "is an empty file", value=shown(name))]
+        return [source.problem(file, f"cannot be read: {error.strerror}", value=shown(name))]
+    source.data[section]["password"] = text.rstrip("\r\n")
+    return [] if text.strip() else [source.problem(file, "is an empty file", value=shown(name))]
 
 
 def place_files(source: Source) -> None:

@@ -29,6 +29,7 @@ def doubts(source: Source) -> list[Problem]:
         *_batteries(source),
         *_polls(source),
         *_meter(source),
+        *_meter_battery(source),
         *_phases(source),
         *_phase_limit(source),
         *_broker(source),
@@ -174,6 +175,17 @@ def _meter(source: Source) -> Iterator[Problem]:
                     "may export, and a meter with `location: consumption` does not see it",
                     hint="measure at the grid connection (feed_in), or say `exports: never` if that is true",
                 )
+
+
+def _meter_battery(source: Source) -> Iterator[Problem]:
+    """A gateway says one battery, all its Powerwalls together; other meters say none."""
+    found = [place for place, entry in _entries(source, "batteries") if entry.get("source") == "meter"]
+    if found and value_at(source.data, ("meter", "driver")) != "powerwall":
+        message = "only a meter with `driver: powerwall` tells of its battery"
+        yield source.problem((*found[0], "source"), message, hint="give its `topic` and `fields`")
+    for place in found[1:]:
+        message = "the gateway says one battery, all its Powerwalls together"
+        yield source.problem((*place, "source"), message, hint="list them as one, with their rating together")
 
 
 def _phases(source: Source) -> Iterator[Problem]:

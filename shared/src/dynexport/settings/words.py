@@ -28,6 +28,7 @@ EXAMPLES = {
     "driver": "for example `driver: sunspec`",
     "tcp": "for example `tcp: {host: 192.0.2.10, port: 502}`, or `serial: {port: /dev/ttyUSB0, baudrate: 9600}`",
     "port": "for example `port: /dev/serial/by-id/usb-FTDI_FT232R-if00-port0`, or `port: /dev/ttyUSB0`",
+    "host": "its name or address, for example `host: 192.0.2.10`",
     "agreement": "`agreement:` with `export_limit_w` and `failsafe_export_limit_w`",
     "site": "`site:` with `time_zone`",
     "meter": "`meter:` with `driver`, and where it answers",

@@ -6,20 +6,24 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from dynexport.modbus.address import Address, SerialAddress
 from dynexport.sharing import PHASES
 from site_simulator.adapters.rtu import PtyServer, RtuTcpServer
 from site_simulator.adapters.server import ModbusServer, Server, Unit
+from site_simulator.gateways.chosen import gateways
 from site_simulator.layout import Layout, layout
 from site_simulator.makes.catalogue import NoImage
-from site_simulator.world import World
+from site_simulator.world import METER, World
 
 STEP_S = 0.02
 FLUSH_EVERY = 5
 RESTART_S = 3.0
+ANSWERS_WITHIN_S = 5.0
+T = TypeVar("T")
 Call = Callable[[], Any]
 
 
@@ -55,6 +59,7 @@ class Network(threading.Thread):
         self._behind = plan.behind
         self._resets: set[Address] = set()
         self._servers = {address: server(address, units) for address, units in plan.units.items()}
+        self._gateways = gateways(self.world, self.ask)
 
     def run(self) -> None:
         """The thread."""
@@ -90,8 +95,23 @@ class Network(threading.Thread):
 
         self._loop.call_soon_threadsafe(run)
 
+    def ask(self, action: Callable[[], T]) -> T:
+        """Run something in the world's thread; returns what it does. For threads of their own."""
+        answer: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                answer.set_result(action())
+            except Exception as error:  # noqa: BLE001 - raised in the thread that asked
+                answer.set_exception(error)
+
+        self._loop.call_soon_threadsafe(run)
+        return answer.result(ANSWERS_WITHIN_S)
+
     def reset(self, device: str | None) -> None:
         """Break connections with RST; in the world's thread."""
+        for each in self._gateways if device in (None, METER) else ():
+            each.reset()
         self._resets |= {place for name, place in self._behind.items() if device in (None, name)}
 
     def revert(self, device: str | None) -> None:
@@ -117,6 +137,8 @@ class Network(threading.Thread):
         try:
             for each in self._servers.values():
                 await each.open()
+            for gateway in self._gateways:
+                gateway.start()
             self._opened.set()
             while not self._stopping.is_set():
                 await self._step()
@@ -124,6 +146,8 @@ class Network(threading.Thread):
         finally:
             for each in self._servers.values():
                 await each.close()
+            for gateway in self._gateways:
+                gateway.stop()
             if self._file is not None:
                 self._file.close()
 

@@ -36,7 +36,7 @@ def session(site: Site, clock: Clock) -> Iterator[MqttBus]:
     """A bus that hears every topic of the contract, an MQTT meter's, and what must be refused."""
     raw = [topics.LOAD_SETPOINT.path(site.mqtt.root, NOBODYS)]
     if isinstance(site.meter, MqttMeter):
-        raw.append(site.meter.topic)
+        raw += site.meter.topics
     with on_the_bus(site.mqtt, clock, topics.TABLE, raw) as bus:
         yield bus
 

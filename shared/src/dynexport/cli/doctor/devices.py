@@ -44,6 +44,8 @@ def _reading(site: Site, heard: Evidence) -> Finding:
     if reading.location != site.meter.location:
         sentence = f"its readings say {reading.location.value}, site.yaml says {site.meter.location}"
         return wrong("meter", sentence, "restart its reader, or mend `meter.location`")
+    if reading.islanded:
+        return ok("meter", "it says that the site is cut off from the grid (islanded): nothing is exported")
     where = {"feed_in": "at the grid connection", "consumption": "measuring what the house uses"}
     return ok("meter", f"it says {watts(reading.power_w)} now, {where[site.meter.location]}")
 

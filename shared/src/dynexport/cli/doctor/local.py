@@ -14,7 +14,7 @@ from dynexport.access import PEOPLE, SERVICES, AccessError, users
 from dynexport.access import acl as rights_to_acl
 from dynexport.access.store import ACL, PASSWD, SECRETS, USERS
 from dynexport.cli.doctor.finding import Finding, doubt, ok, wrong
-from dynexport.settings.models import Site
+from dynexport.settings.models import PowerwallMeter, Site
 from dynexport.settings.problems import Problem
 
 
@@ -37,7 +37,8 @@ def unusable(problems: list[Problem]) -> list[Finding]:
 def secrets(path: Path, site: Site, folder: Path) -> list[Finding]:
     """No file with a secret is readable by everybody on this machine; `folder` is that of the broker's users."""
     files = [path.parent / name for name in secret_files(site.model_dump())]
-    if site.mqtt.password is not None and site.mqtt.password_file is None:
+    gateway = isinstance(site.meter, PowerwallMeter) and site.meter.password_file is None
+    if gateway or (site.mqtt.password is not None and site.mqtt.password_file is None):
         files.append(path)
     files += [folder / SECRETS / name for name in (*SERVICES, *PEOPLE)] + [folder / PASSWD, folder / USERS]
     found = [finding for file in files if (finding := _mode(file))]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,13 @@ from typing import Any
 import typer
 
 from dynexport.access import as_user, folder_of
-from dynexport.cli.connect import CLOCK, CONFIG, OWNER
+from dynexport.cli.connect import CLOCK, CONFIG, OWNER, site_of
 from dynexport.cli.doctor import broker, csip, devices, local, services, shared
 from dynexport.cli.doctor.evidence import Evidence, evidence
 from dynexport.cli.doctor.finding import Finding, Verdict, exit_code
 from dynexport.cli.doctor.redact import redactor
 from dynexport.cli.doctor.report import LISTENS_FOR_S, lines, report
+from dynexport.cli.doctor.step import step_inverter
 from dynexport.cli.hearing import Heard, NoBroker, listen
 from dynexport.messages import InverterCapability
 from dynexport.ports import Received
@@ -30,6 +31,12 @@ SHORTEST_LOOK_S, LONGEST_LOOK_S = 5.0, 30.0
 POLLS = 3.5
 COLOURS = {Verdict.OK: "green", Verdict.DOUBT: "yellow", Verdict.WRONG: "red"}
 REPORT = typer.Option(None, "--report", help="Write a bug report without secrets into this new file.")
+STEP = typer.Option(
+    None,
+    "--step",
+    help="Only this: hold an inverter (its id) 5 % of its rating lower for 15 s, up to three times, and see whether it "
+    "obeys and the meter shows it.",
+)
 
 
 @dataclass(slots=True)
@@ -42,21 +49,32 @@ class Examination:
     heard: Heard = field(default_factory=Heard)
 
 
-def doctor(config: Path | None = CONFIG, report: Path | None = REPORT) -> None:
+def doctor(config: Path | None = CONFIG, report: Path | None = REPORT, step: str | None = STEP) -> None:
     """One pass over everything: each check with ok, doubt or wrong, and what to do. Ends with 0, 1 or 2."""
+    if step is not None:
+        if report is not None:
+            raise typer.BadParameter("--step is a check of its own: no --report with it")
+        findings = step_inverter(site_of(config), step)
+        _show(findings)
+        typer.echo(_last_words(findings, None))
+        raise typer.Exit(exit_code(findings))
     if report is not None and report.exists():
         typer.echo(f"{report} exists: name a new file", err=True)
         raise typer.Exit(2)
     typer.echo("looking, for a few seconds", err=True)
     done = examine(find(config, os.environ), LISTENS_FOR_S if report else SHORTEST_LOOK_S)
-    for line in lines(done.findings):
-        word = line.split(" ", 1)[0]
-        colour = COLOURS[Verdict(word)] if word in set(Verdict) else None
-        typer.secho(line, fg=colour)
+    _show(done.findings)
     if report is not None:
         _write(report, done)
     typer.echo(_last_words(done.findings, report))
     raise typer.Exit(exit_code(done.findings))
+
+
+def _show(findings: Sequence[Finding]) -> None:
+    for line in lines(findings):
+        word = line.split(" ", 1)[0]
+        colour = COLOURS[Verdict(word)] if word in set(Verdict) else None
+        typer.secho(line, fg=colour)
 
 
 def examine(path: Path, look_s: float) -> Examination:

@@ -44,9 +44,10 @@ def read_answers(path: Path) -> dict[str, Any]:
             "leave it out: setup never enables writing; `dynexport enable` does, when everything looks right"
         )
         problems.append(source.problem(("control", "enabled"), "must be false here", hint=hint))
-    if value_at(source.data, ("mqtt", "password")) is not None:
-        hint = "put it into a file, readable by you only, and name that in `password_file`"
-        problems.append(source.problem(("mqtt", "password"), "site.yaml holds no secrets", hint=hint))
+    for place in (("mqtt", "password"), ("meter", "password")):
+        if value_at(source.data, place) is not None:
+            hint = "put it into a file, readable by you only, and name that in `password_file`"
+            problems.append(source.problem(place, "site.yaml holds no secrets", hint=hint))
     if found := [*problems, *mistakes(source, {problem.key for problem in problems})]:
         raise ConfigError(found)
     return source.data

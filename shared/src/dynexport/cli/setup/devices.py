@@ -14,6 +14,7 @@ from dynexport.modbus.scan import Found, Kind
 Entry = dict[str, Any]
 OTHER = "other"
 MQTT = "mqtt"
+WEB = ("powerwall", "solar_api")
 SPEEDS = ("2400", "4800", "9600", "19200", "38400", "57600", "115200")
 
 
@@ -22,22 +23,30 @@ def meter(found: Sequence[Found], old: Entry) -> Entry:
     meters = [device for device in found if device.kind is Kind.METER]
     if meters:
         _list(meters)
-        words = [*(str(number) for number in range(1, len(meters) + 1)), OTHER, MQTT]
-        chosen = ask("Which meter is the site's? A number, `other` for an address, `mqtt`", one_of(*words))
+        words = [*(str(number) for number in range(1, len(meters) + 1)), OTHER, MQTT, *WEB]
+        question = (
+            "Which meter is the site's? A number, `other` for an address, `mqtt`, `powerwall`, `solar_api`"
+        )
+        chosen = ask(question, one_of(*words))
     else:
-        first = {"sunspec": OTHER, "mqtt": MQTT}.get(str(old.get("driver")))
-        question = "The site meter: `other` for a SunSpec meter's address, `mqtt` when somebody publishes it"
-        chosen = ask(question, one_of(OTHER, MQTT), first)
-    kept: Entry = {key: old[key] for key in ("invert", "poll_s") if key in old and chosen != MQTT}
+        first = {"sunspec": OTHER, "mqtt": MQTT, **{name: name for name in WEB}}.get(str(old.get("driver")))
+        question = (
+            "The site meter: `other` for a SunSpec meter's address, `mqtt` when somebody publishes it, `powerwall` "
+            "for a Tesla gateway, `solar_api` for a Fronius inverter's"
+        )
+        chosen = ask(question, one_of(OTHER, MQTT, *WEB), first)
+    keep = ("poll_s",) if chosen in WEB else () if chosen == MQTT else ("invert", "poll_s")
+    kept: Entry = {key: old[key] for key in keep if key in old}
     if chosen == MQTT:
         return {**_mqtt_meter(old), "location": _location(old)}
+    if chosen in WEB:
+        return {**_web_meter(chosen, old if old.get("driver") == chosen else {}), **kept}
     if chosen == OTHER:
         place = _place(old)
         unit = ask("Its Modbus unit id", whole(0, 247), old.get("unit"))
-    else:
-        device = meters[int(chosen) - 1]
-        place, unit = where(device), device.unit
-    return {"driver": "sunspec", **place, "unit": unit, "location": _location(old), **kept}
+        return {"driver": "sunspec", **place, "unit": unit, "location": _location(old), **kept}
+    device = meters[int(chosen) - 1]
+    return {**_driver(device), **where(device), "unit": device.unit, "location": _location(old), **kept}
 
 
 def _location(old: Entry) -> str:
@@ -58,6 +67,15 @@ def _mqtt_meter(old: Entry) -> Entry:
     return {**entry, **{key: old[key] for key in ("invert", "scale", "period_s") if key in old}}
 
 
+def _web_meter(driver: str, old: Entry) -> Entry:
+    """A meter by HTTP; the password of a gateway stays in its file."""
+    entry: Entry = {"driver": driver, "host": ask("Its name or address", text, old.get("host"))}
+    if driver == "powerwall":
+        question = "A file that holds the customer's password (beside site.yaml, or a full path)"
+        entry["password_file"] = ask(question, text, old.get("password_file"))
+    return {**entry, **{key: old[key] for key in ("port", "email") if key in old}}
+
+
 def inverters(found: Sequence[Found], old: Sequence[Entry], phases: int) -> list[Entry]:
     """The inverters that obey us: those found and chosen, then those whose address is typed."""
     candidates = [device for device in found if device.kind is Kind.INVERTER and device.rated_w]
@@ -70,7 +88,8 @@ def inverters(found: Sequence[Found], old: Sequence[Entry], phases: int) -> list
             if yes(
                 f"Is {number} ({device.address} unit {device.unit}) one of yours?", before is not None or None
             ):
-                entries.append(_inverter({**(before or {}), **_from(device)}, taken, phases, before or {}))
+                kept = {key: value for key, value in (before or {}).items() if key != "device"}
+                entries.append(_inverter({**kept, **_from(device)}, taken, phases, before or {}))
     typed = [before for before in old if not any(_same_place(device, [before]) for device in candidates)]
     for before in typed:
         if yes(f"Keep the inverter {before.get('id')}?", True):
@@ -169,7 +188,14 @@ def where(device: Found) -> Entry:
 
 def _from(device: Found) -> Entry:
     assert device.rated_w is not None
-    return {"driver": "sunspec", **where(device), "unit": device.unit, "rated_w": round(device.rated_w)}
+    return {**_driver(device), **where(device), "unit": device.unit, "rated_w": round(device.rated_w)}
+
+
+def _driver(device: Found) -> Entry:
+    """By its own map, or by the description that it was recognised by."""
+    return (
+        {"driver": "sunspec"} if device.device is None else {"driver": "registers", "device": device.device}
+    )
 
 
 def _same_place(device: Found, old: Sequence[Entry]) -> Entry | None:

@@ -1,0 +1,1 @@
+"""A Tesla Powerwall gateway: what it says, how it is asked."""

@@ -1,0 +1,1 @@
+"""`dynexport commission`: the distributors' capability test, and its report."""
