@@ -29,8 +29,8 @@ HEAD = """\
 
 Every device of [devices.md](devices.md) in the simulator of its own registers, with the whole stack: the slowest of
 {repeats}, on {machine}. "Load step": house load 5000 to 500 W under 1500 W, until the export is within the
-limit and 30 W for good; it must be done in 6.5 s. "Limit to 0": 5000 W to 0 on the bus, until the export is below 50 W; in
-6 s. In bold what is missed, and why. A meter is measured with a SunSpec inverter, an inverter with a SunSpec meter.
+limit and 30 W for good; it must be done in 6.5 s. "Limit to 0": 5000 W to 0 on the bus, until the export is below 50 W;
+in 6 s. In bold what is missed, and why. A meter is measured with a SunSpec inverter, an inverter with a SunSpec meter.
 
 | `device` | what | load step | limit to 0 |
 |---|---|---|---|
