@@ -165,6 +165,8 @@ class Battery(Other):
             raise ValueError(
                 f"it is read in one way only: keep one of {', '.join(f'`{name}`' for name in given)}"
             )
+        if self.source == "meter" and self.control == "charge_rate":
+            raise ValueError("`control: charge_rate` is not for a Powerwall: its gateway takes no command")
         return self
 
     @model_validator(mode="after")
