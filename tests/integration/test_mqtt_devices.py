@@ -18,6 +18,9 @@ from dynexport.ports import Received
 pytestmark = pytest.mark.integration
 
 LOAD_STEP_S, LOAD_STEP_WS, WITHIN_W = 6.5, 8000.0, 30.0  # control.md: a load that drops by 4.5 kW
+ENGINE_FROZEN_S = (
+    22.0  # 15 s of deadline, and the plant's lag from 10 kW; bench/trouble's figure for any inverter
+)
 SHARE_W = 1500.0
 BOILER = {
     "id": "boiler",
@@ -58,8 +61,8 @@ def test_a_load_that_drops_is_back_within_the_limit_in_the_time_of_any_inverter(
 def test_a_dead_engine_leaves_the_share_and_a_new_one_takes_over(case: Case) -> None:
     case.site.processes["limit_engine"].send_signal(signal.SIGSTOP)
     frozen = CLOCK.mono()
-    case.site.wait(20.0)
-    assert case.above_s(frozen, SHARE_W) < 19.0
+    case.site.wait(ENGINE_FROZEN_S + 2.0)
+    assert case.above_s(frozen, SHARE_W) < ENGINE_FROZEN_S
     assert writes(case.site, frozen)[-1] == SHARE_W
     case.site.processes["limit_engine"].send_signal(signal.SIGCONT)
     case.settle()
