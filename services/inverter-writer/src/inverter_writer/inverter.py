@@ -227,6 +227,8 @@ class InverterJob:
             return
         verdict = self.readback.see(read_pct, self.pen.written.percent, device.resolution_pct, mono)
         self._tighter_pct = read_pct if verdict is Verdict.LEAVE else None
+        if verdict is Verdict.OURS:
+            self.pen.stands(mono)
         if verdict is Verdict.OVERWRITE:
             self._overwrite(driver, read_pct, mono)
         if self.pen.connected is False and control.connected:
@@ -254,13 +256,18 @@ class InverterJob:
         return device
 
     def _overwrite(self, driver: InverterDevice, read_pct: float, mono: float) -> None:
-        """Ours goes in again; on registers that persist a tighter value that stays is one found, and caps it."""
+        """Ours goes in again; on registers that persist a tighter value that stays is one found, and caps it.
+
+        There a looser one is overwritten ever more seldom where ours does not stay: `sparing.py`.
+        """
         assert self.pen.written is not None
         tighter = read_pct < self.pen.written.percent
         device = self._meet(read_pct) if self.found.persists and tighter else self._capped()
         assert device is not None
         percent, _ = for_device(self.wanted(mono), device)
-        self._write(driver, percent, mono)
+        if self.pen.again(driver, device, percent, mono):
+            self._tighter_pct = None
+            self._tell()
 
     def _write_if_due(self, driver: InverterDevice, mono: float) -> None:
         device = self._capped()
