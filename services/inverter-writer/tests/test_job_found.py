@@ -210,3 +210,20 @@ def test_an_inverter_replaced_while_we_run_is_met_anew(bench: Any, tmp_path: Pat
     running.roof.reachable, running.roof.serial = True, "2"  # its installer's 40 % looks like our own
     running.follow(8000.0, 70, seconds=1.0)
     assert (running.roof.limit_pct, found_and_adopted(running)) == (40.0, (4000.0, False))
+
+
+def test_after_a_days_writes_a_limit_that_persists_is_only_tightened(bench: Any, tmp_path: Path) -> None:
+    running = bench(state_dir=tmp_path)
+    for number in range(60):
+        running.follow(2000.0 + 100.0 * (number % 2) * number, 65, seconds=1.0)
+    assert running.job.spent
+    limits = [write for write in running.roof.writes if write.startswith("limit")]
+    assert len(limits) == 41, "forty, and the tightening that came after them"
+    before = running.roof.limit_pct
+    running.follow(9000.0, 130, seconds=1.0)
+    assert running.roof.limit_pct == before, "no raise before tomorrow"
+    running.follow(500.0, 2)
+    assert running.roof.limit_pct == 5.0, "a tightening is never refused"
+    again = bench(roof=running.roof, state_dir=tmp_path)
+    again.follow(9000.0, 130, seconds=1.0)
+    assert again.roof.limit_pct == 5.0, "a restart does not forget what was written today"

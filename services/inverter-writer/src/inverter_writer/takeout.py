@@ -25,6 +25,10 @@ class Standing:
         return _words(self.control.effective_pct, self.identity) if self.control.enabled else "no limit"
 
 
+class NeverWritten(Exception):
+    """Nothing is ever written to this inverter, so nothing of ours can be in it; the text says why."""
+
+
 class Takeout:
     """One inverter, asked first. Every call may raise ModbusError."""
 
@@ -34,8 +38,11 @@ class Takeout:
         self._found = found
 
     def look(self) -> Standing:
-        """Who it is and what stands there; on registers that persist, also whose that is."""
-        standing = Standing(self._driver.identify(), self._driver.read_control())
+        """Who it is and what stands there; on registers that persist, also whose that is. Raises NeverWritten."""
+        identity = self._driver.identify()
+        if identity.why_not is not None:
+            raise NeverWritten(identity.why_not)
+        standing = Standing(identity, self._driver.read_control())
         resolution_pct = standing.identity.resolution_pct
         self._found.meet(standing.identity.key, standing.control.effective_pct, resolution_pct)
         return standing
