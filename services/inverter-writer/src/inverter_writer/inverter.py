@@ -28,6 +28,7 @@ IDENTIFY_EVERY_S = 60.0
 SILENT_S = 5.0
 ASLEEP = (InverterState.OFF, InverterState.SLEEPING)
 ASLEEP_BELOW_W = 20.0
+FAR_OFF = 10.0
 
 
 class InverterJob:
@@ -211,6 +212,7 @@ class InverterJob:
         self._identify_at = mono + IDENTIFY_EVERY_S
         try:
             identity = driver.identify()
+            self._doubt(identity.max_w)
         except BadValue:  # a rating that makes no sense now: what it was is the best that is known
             if self.device is None:
                 raise
@@ -218,6 +220,12 @@ class InverterJob:
             if identity != self.identity:
                 self._identify(identity)
         self._anew = False
+
+    def _doubt(self, max_w: float) -> None:
+        """Percents of a rating far below the true one would be no limit at all."""
+        rated_w = self.settings.rated_w
+        if not rated_w / FAR_OFF <= max_w <= rated_w * FAR_OFF:
+            raise BadValue(f"its rating reads {max_w:g} W, and `rated_w` in site.yaml is {rated_w:g} W")
 
     def _identify(self, identity: InverterIdentity) -> None:
         self.identity = identity
