@@ -28,6 +28,7 @@ IDENTIFY_EVERY_S = 60.0
 SILENT_S = 5.0
 ASLEEP = (InverterState.OFF, InverterState.SLEEPING)
 ASLEEP_BELOW_W = 20.0
+FAR_OFF = 10.0
 
 
 class InverterJob:
@@ -211,6 +212,7 @@ class InverterJob:
         self._identify_at = mono + IDENTIFY_EVERY_S
         try:
             identity = driver.identify()
+            self._doubt(identity.max_w)
         except BadValue:  # a rating that makes no sense now: what it was is the best that is known
             if self.device is None:
                 raise
@@ -218,6 +220,12 @@ class InverterJob:
             if identity != self.identity:
                 self._identify(identity)
         self._anew = False
+
+    def _doubt(self, max_w: float) -> None:
+        """Percents of a rating far below the true one would be no limit at all."""
+        rated_w = self.settings.rated_w
+        if not rated_w / FAR_OFF <= max_w <= rated_w * FAR_OFF:
+            raise BadValue(f"its rating reads {max_w:g} W, and `rated_w` in site.yaml is {rated_w:g} W")
 
     def _identify(self, identity: InverterIdentity) -> None:
         self.identity = identity
@@ -240,6 +248,8 @@ class InverterJob:
             return
         verdict = self.readback.see(read_pct, self.pen.written.percent, device.resolution_pct, mono)
         self._tighter_pct = read_pct if verdict is Verdict.LEAVE else None
+        if verdict is Verdict.OURS:
+            self.pen.stands(mono)
         if verdict is Verdict.OVERWRITE:
             self._overwrite(driver, read_pct, mono)
         if self.pen.connected is False and control.connected:
@@ -268,13 +278,18 @@ class InverterJob:
         return device
 
     def _overwrite(self, driver: InverterDevice, read_pct: float, mono: float) -> None:
-        """Ours goes in again; on registers that persist a tighter value that stays is one found, and caps it."""
+        """Ours goes in again; on registers that persist a tighter value that stays is one found, and caps it.
+
+        There a looser one is overwritten ever more seldom where ours does not stay: `sparing.py`.
+        """
         assert self.pen.written is not None
         tighter = read_pct < self.pen.written.percent
         device = self._meet(read_pct) if self.found.persists and tighter else self._capped()
         assert device is not None
         percent, _ = for_device(self.wanted(mono), device)
-        self._write(driver, percent, mono)
+        if self.pen.again(driver, device, percent, mono):
+            self._tighter_pct = None
+            self._tell()
 
     def _write_if_due(self, driver: InverterDevice, mono: float) -> None:
         device = self._capped()
