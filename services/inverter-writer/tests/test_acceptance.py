@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dynexport.messages import Setpoint
+from dynexport.messages import Scope, Setpoint
 from inverter_writer.acceptance import Acceptance
 
 NOW = datetime(2026, 1, 15, tzinfo=UTC)
@@ -96,3 +96,11 @@ def test_a_flood_of_engine_ids_is_forgotten() -> None:
     for number in range(1000):
         acceptance.offer(setpoint(3000.0, 1, f"e{number}"), 0.0)
     assert len(acceptance._seqs) <= 16
+
+
+def test_another_engine_that_does_not_know_of_export_cannot_end_the_export_limit_that_is_held() -> None:
+    acceptance = Acceptance()
+    assert acceptance.offer(setpoint(4000.0, 1, export_limit_w=0.0), 0.0) is None
+    assert acceptance.offer(setpoint(4000.0, 1, engine="b"), 1.0) is None
+    assert acceptance.accepted is not None
+    assert acceptance.accepted.limit_w(Scope.EXPORT, 1500.0) == 0.0

@@ -10,7 +10,7 @@ import pytest
 from dynexport.testing.builders import site
 from inverter_writer.handover import Handover
 from inverter_writer.store import Store
-from inverter_writer.takeout import Takeout
+from inverter_writer.takeout import NotOurs, Takeout
 
 
 def takeout(roof: Any, state_dir: Path | None = None) -> Takeout:
@@ -91,3 +91,11 @@ def test_a_found_limit_still_caps_when_the_writer_comes_back_after_a_release(
     again = bench(roof=running.roof, state_dir=tmp_path)
     again.follow(8000.0, 70, seconds=1.0)
     assert again.roof.limit_pct == 50.0
+
+
+def test_one_that_may_not_be_written_is_not_released_either(bench: Any, tmp_path: Path) -> None:
+    roof = bench(limit_pct=100.0, enabled=True, control_model=None).roof
+    roof.calls.clear()
+    with pytest.raises(NotOurs, match="no control model"):
+        takeout(roof, tmp_path).look()
+    assert roof.calls == ["identify"]

@@ -68,9 +68,14 @@ class Acceptance:
         """Another engine's word while the lease is held can only tighten, and feeds the deadline."""
         standing = self.accepted
         target_w = setpoint.target_w if standing is None else min(setpoint.target_w, standing.target_w)
-        export_w = setpoint.export_limit_w
-        if standing is not None and export_w is not None:
-            export_w = None if standing.export_limit_w is None else min(export_w, standing.export_limit_w)
+        export_w = None if standing is None else standing.export_limit_w
+        if standing is None:
+            export_w = setpoint.export_limit_w
+        elif (
+            export_w is not None
+        ):  # one that does not know of it may not end it: what it lets make is no more
+            said_w = setpoint.export_limit_w
+            export_w = min(export_w, setpoint.target_w if said_w is None else said_w)
         connect = setpoint.connect and (standing is None or standing.connect)
         self._accept(setpoint, target_w, export_w, connect, mono)
 

@@ -18,7 +18,7 @@ from inverter_writer.acceptance import Accepted
 from inverter_writer.decision import Device, Wanted, device_of, first_contact, for_device, wanted
 from inverter_writer.handover import Handover
 from inverter_writer.pen import Pen
-from inverter_writer.rationing import PERSISTENT, VOLATILE, is_urgent, wait_s
+from inverter_writer.rationing import PERSISTENT, VOLATILE, Quarrel, is_urgent, wait_s
 from inverter_writer.readback import Readback, Verdict
 from inverter_writer.report import UNKNOWN, Report, Rules
 
@@ -72,6 +72,7 @@ class InverterJob:
         self._status_at = float("-inf")
         self._writes_per_day = writes_per_day(settings)
         self._pace = PERSISTENT if self.found.persists else VOLATILE
+        self._quarrel = Quarrel()
 
     @property
     def applied_w(self) -> float | None:
@@ -257,6 +258,8 @@ class InverterJob:
         """Ours goes in again; on registers that persist a tighter value that stays is one found, and caps it."""
         assert self.pen.written is not None
         tighter = read_pct < self.pen.written.percent
+        if self.found.persists and not tighter and not self._quarrel.again(mono):
+            return
         device = self._meet(read_pct) if self.found.persists and tighter else self._capped()
         assert device is not None
         percent, _ = for_device(self.wanted(mono), device)

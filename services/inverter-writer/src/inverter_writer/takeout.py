@@ -12,6 +12,10 @@ from inverter_writer.handover import Handover
 from inverter_writer.pen import Pen
 
 
+class NotOurs(Exception):
+    """Why nothing may be written to it, so that nothing of ours is taken out either; in words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What was found in the inverter before anything is written."""
@@ -34,8 +38,11 @@ class Takeout:
         self._found = found
 
     def look(self) -> Standing:
-        """Who it is and what stands there; on registers that persist, also whose that is."""
-        standing = Standing(self._driver.identify(), self._driver.read_control())
+        """Who it is and what stands there; on registers that persist, also whose that is. Raises NotOurs."""
+        identity = self._driver.identify()
+        if identity.why_not is not None:
+            raise NotOurs(identity.why_not)
+        standing = Standing(identity, self._driver.read_control())
         resolution_pct = standing.identity.resolution_pct
         self._found.meet(standing.identity.key, standing.control.effective_pct, resolution_pct)
         return standing

@@ -20,7 +20,7 @@ from dynexport.settings.models import ModbusInverter as InverterSettings
 from dynexport.settings.models import MqttSection, Site
 from inverter_writer.handover import Handover
 from inverter_writer.store import Store
-from inverter_writer.takeout import Takeout
+from inverter_writer.takeout import NotOurs, Takeout
 
 WRITER = "inverter-writer"
 HEARS_WITHIN_S = 2.0
@@ -111,6 +111,8 @@ def _release(site: Site, settings: InverterSettings, yes: bool) -> bool:
             typer.echo(f"{name}: it is left as it is")
             return True
         typer.echo(f"{name}: done, now {takeout.write(standing, CLOCK.mono())} is in force")
+    except NotOurs as why:
+        typer.echo(f"{name}: nothing is written: {why}")
     except ModbusError as error:
         typer.echo(f"{name}: {error}", err=True)
         return False
