@@ -27,6 +27,7 @@ def site(
     loads: Sequence[dict[str, Any]] = (),
     device: str | None = None,
     meter_device: str | None = None,
+    behind_mqtt: dict[str, Any] | None = None,
     meter_serial: dict[str, Any] | None = None,
     **simulator: Any,
 ) -> dict[str, Any]:
@@ -36,7 +37,8 @@ def site(
     polled as fast as a line of 9600 baud can. With `obligation_w` there is an obligation `utility` whose fallback is
     that export. `web_meter` is a meter by HTTP, without its place. With `feeds`, the phase of each inverter, the site
     has three phases. `device` and `meter_device` are makes by description; a meter of the inverter's own make is read
-    through it. `meter_serial`: it has a line of its own.
+    through it. `meter_serial`: it has a line of its own. With `behind_mqtt`
+    the inverters are published and limited over MQTT, and it says more of each.
     """
     inverters = [_inverter(index, count, feeds) for index in range(count)]
     meter = _device(240, dict(inverters[0]["tcp"]) if meter_behind else _place())
@@ -48,6 +50,8 @@ def site(
         del meter["tcp"]
         meter |= {"serial": meter_serial, "poll_s": 0.5}
     _of_makes(device, meter_device, inverters, meter)
+    if behind_mqtt is not None:
+        inverters = [_over_mqtt(mqtt.root, inverter, behind_mqtt) for inverter in inverters]
     phases = 3 if feeds else 1
     return {
         "site": {"name": "Bench", "time_zone": "Australia/Adelaide", "clock": "trusted", "phases": phases},
@@ -78,6 +82,15 @@ def _device(unit: int, tcp: dict[str, Any]) -> dict[str, Any]:
 def _inverter(index: int, count: int, feeds: Sequence[str]) -> dict[str, Any]:
     phase = {"phase": feeds[index]} if feeds else {}
     return {"id": f"i{index}", **_device(1, _place()), "rated_w": RATED_W / count, **phase}
+
+
+def _over_mqtt(root: str, inverter: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in inverter.items() if key not in ("tcp", "unit", "poll_s")}
+    topic = f"{root}-devices/{inverter['id']}"
+    command = {"topic": f"{topic}/set", "payload": '{"limit": ${limit_w}, "on": ${connect}}'}
+    read_back = {"topic": f"{topic}/held", "fields": {"limit_w": "limit", "connect": "on"}}
+    said = {"driver": "mqtt", "topic": topic, "fields": {"power_w": "ac.power"}, "period_s": 0.2}
+    return {**kept, **said, "command": command, "read_back": read_back, **more}
 
 
 def _share_bus(serial: dict[str, Any], inverters: list[dict[str, Any]], meter: dict[str, Any]) -> None:

@@ -82,4 +82,4 @@ def test_the_example_of_an_override_names_services_that_are_there() -> None:
 def test_the_demos_site_can_be_read_and_is_simulated() -> None:
     site = load(DEPLOY / "config" / "demo.yaml", {})
     assert site.simulator is not None
-    assert {inverter.tcp and inverter.tcp.host for inverter in site.inverters} == {"site-simulator"}
+    assert {inverter.tcp and inverter.tcp.host for inverter in site.modbus_inverters} == {"site-simulator"}

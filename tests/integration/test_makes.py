@@ -11,8 +11,9 @@ import pytest
 from bench.makes import BEHIND, inverters, meters
 from bench.stack import CLOCK, CONTROL, Stack, stack
 
-from dynexport.messages import HardwareFallback, Scope
-from dynexport.modbus.registers.catalogue import description
+from dynexport import topics
+from dynexport.messages import HardwareFallback, InverterCapability, Scope
+from dynexport.modbus.registers.catalogue import SHIPPED, description
 
 pytestmark = pytest.mark.integration
 
@@ -97,3 +98,20 @@ def test_a_described_meter_on_a_serial_line_keeps_a_site_at_its_limit(tmp_path: 
         settles(site, EXPORT_LIMIT_W)
         site.limit(LIMIT_W)
         settles(site, LIMIT_W)
+
+
+def test_a_make_that_nobody_ships_is_added_by_a_data_file_alone(tmp_path: Path) -> None:
+    """An owner's own file, by its path; the registers that it describes are a Sungrow's, under another name."""
+    own = tmp_path / "acme.yaml"
+    own.write_text((SHIPPED / "sungrow-sg.yaml").read_text().replace("make: Sungrow", "make: Acme"))
+    with stack(
+        export_limit_w=EXPORT_LIMIT_W, device=str(own), load_w=2000, images={"i0": "sungrow-sg"}
+    ) as site:
+        site.bus.subscribe(topics.INVERTER_CAPABILITY)
+        site.start(CONTROL)
+        settles(site, EXPORT_LIMIT_W)
+        site.limit(LIMIT_W)
+        settles(site, LIMIT_W)
+        said = [each.message for each in site.heard if each.topic is topics.INVERTER_CAPABILITY]
+        assert isinstance(said[-1], InverterCapability)
+        assert (said[-1].manufacturer, said[-1].driver) == ("Acme", str(own))

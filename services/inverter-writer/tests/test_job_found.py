@@ -229,3 +229,20 @@ def test_a_looser_value_that_always_returns_is_overwritten_ever_more_seldom(
     running.roof.limit_pct = 31.0
     running.follow(2000.0, 2, seconds=1.0)
     assert running.roof.limit_pct == 20.0, "after quiet minutes the next one is overwritten at once"
+
+
+def test_after_a_days_writes_a_limit_that_persists_is_only_tightened(bench: Any, tmp_path: Path) -> None:
+    running = bench(state_dir=tmp_path)
+    for number in range(60):
+        running.follow(2000.0 + 100.0 * (number % 2) * number, 65, seconds=1.0)
+    assert running.job.spent
+    limits = [write for write in running.roof.writes if write.startswith("limit")]
+    assert len(limits) == 41, "forty, and the tightening that came after them"
+    before = running.roof.limit_pct
+    running.follow(9000.0, 130, seconds=1.0)
+    assert running.roof.limit_pct == before, "no raise before tomorrow"
+    running.follow(500.0, 2)
+    assert running.roof.limit_pct == 5.0, "a tightening is never refused"
+    again = bench(roof=running.roof, state_dir=tmp_path)
+    again.follow(9000.0, 130, seconds=1.0)
+    assert again.roof.limit_pct == 5.0, "a restart does not forget what was written today"

@@ -10,7 +10,7 @@ import pytest
 from dynexport.testing.builders import site
 from inverter_writer.handover import Handover
 from inverter_writer.store import Store
-from inverter_writer.takeout import NotOurs, Takeout
+from inverter_writer.takeout import NeverWritten, Takeout
 
 
 def takeout(roof: Any, state_dir: Path | None = None) -> Takeout:
@@ -93,9 +93,9 @@ def test_a_found_limit_still_caps_when_the_writer_comes_back_after_a_release(
     assert again.roof.limit_pct == 50.0
 
 
-def test_one_that_may_not_be_written_is_not_released_either(bench: Any, tmp_path: Path) -> None:
-    roof = bench(limit_pct=100.0, enabled=True, control_model=None).roof
-    roof.calls.clear()
-    with pytest.raises(NotOurs, match="no control model"):
-        takeout(roof, tmp_path).look()
+def test_what_may_never_be_written_to_is_not_written_to_when_it_is_released(bench: Any) -> None:
+    """An unconfirmed description without the owner's word: nothing of ours can be in it."""
+    roof = bench(limit_pct=15.0, enabled=True, control_model=None).roof
+    with pytest.raises(NeverWritten, match="control model"):
+        released(roof)
     assert roof.calls == ["identify"]

@@ -255,6 +255,21 @@ def test_what_does_not_obey_us_is_mapped_to_its_reading() -> None:
     assert home.garage == []
 
 
+def test_a_loads_topic_is_mapped_to_its_reading() -> None:
+    boiler = {
+        "id": "boiler",
+        "rated_w": 2000,
+        "topic": "boiler/em",
+        "fields": {"power_w": "p"},
+        "invert": True,
+    }
+    home = Others(loads=[boiler])
+    home.say("boiler/em", {"p": -1950})
+    reading = home.bus.last(topics.LOAD_READING, "boiler")
+    assert isinstance(reading, PowerReading)
+    assert reading.power_w == 1950.0
+
+
 def test_a_stored_and_an_old_reading_of_a_battery_never_count() -> None:
     home = Others()
     home.battery(1200.0, retained=True)

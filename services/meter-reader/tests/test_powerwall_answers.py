@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from meter_reader.mapping import Odd
+from dynexport.mapping import Odd
 from meter_reader.powerwall import answers
 
 MEASURED = datetime(2026, 1, 15, 2, 0, 0, 590577, tzinfo=UTC)

@@ -233,6 +233,16 @@ class BatteryControl(Message):
     reason: str | None = None
 
 
+class LoadControl(Message):
+    """What was asked of a load, and what it was told: the most that it may use, watts."""
+
+    state: ControlState = Field(strict=False)
+    requested_w: LimitW | None = None
+    applied_w: LimitW | None = None
+    setpoint_seq: int | None = None
+    engine_id: str | None = None
+
+
 class PowerReading(Message):
     """A generator that does not obey us (+ generation), or a load (+ consumption)."""
 

@@ -145,6 +145,10 @@ LOAD_SETPOINT = Topic(
     "what one load may use at most; its `rated_w` while no import or load limit is in force",
     Stored.IGNORED, skew_checked=True, deadline="15 s: what stands is not raised",
 )  # fmt: skip
+LOAD_CONTROL = Topic(
+    "load/+/control", m.LoadControl, (INVERTER_WRITER,), 1, True, "10 s + change",
+    "what was asked of a load, and what it was told, where `loads[].command` is set",
+)  # fmt: skip
 LOAD_READING = _reading(
     "load/+/reading", m.PowerReading, (METER_READER, SITE_SIMULATOR, ADDED), "1 s",
     "a controllable load, + is consumption; from meter-reader when `loads[].topic` is set",

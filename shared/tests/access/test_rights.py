@@ -116,6 +116,42 @@ def test_a_publisher_that_site_yaml_names_may_write_its_topic_and_loses_it_with_
     assert rights(site(), {"shed": grant})["shed"].writes == ()
 
 
+BARN = {
+    "id": "barn",
+    "driver": "mqtt",
+    "rated_w": 5000,
+    "topic": "barn/power",
+    "fields": {"power_w": "p"},
+    "command": {"topic": "barn/limit", "payload": "${limit_w}"},
+    "read_back": {"topic": "barn/held", "fields": {"limit_w": "l"}},
+}
+BOILER = {"id": "boiler", "rated_w": 2000, "command": {"topic": "boiler/relay"}}
+
+
+def test_inverter_writer_reads_and_commands_what_site_yaml_puts_behind_mqtt_and_nobody_else_does() -> None:
+    found = rights(site(inverters=[BARN], loads=[BOILER]))
+    assert found["inverter-writer"].reads[-2:] == ("barn/power", "barn/held")
+    assert found["inverter-writer"].writes[-2:] == ("barn/limit", "boiler/relay")
+    assert [name for name, allowed in found.items() if allowed.may_write("barn/limit")] == ["inverter-writer"]
+    assert not rights(site())["inverter-writer"].may_write("barn/limit")
+
+
+def test_a_simulated_site_speaks_for_what_is_behind_mqtt() -> None:
+    found = rights(site(inverters=[BARN], loads=[BOILER], simulator={}))["site-simulator"]
+    assert found.may_write("barn/power")
+    assert found.may_write("barn/held")
+    assert found.may_read("barn/limit")
+    assert found.may_read("boiler/relay")
+
+
+def test_the_other_side_of_an_inverter_may_say_what_we_read_and_hear_what_we_send() -> None:
+    shape = site(inverters=[BARN])
+    grant = granted(shape, "bridge", ["barn/power", "barn/held"], ["barn/limit"])
+    bridge = rights(shape, {"bridge": grant})["bridge"]
+    assert (bridge.writes, bridge.reads) == (("barn/power", "barn/held"), ("barn/limit",))
+    assert rights(site(), {"bridge": grant})["bridge"].reads == ()
+
+
 def test_the_acl_names_each_user_once_with_its_topics() -> None:
     text = acl(rights(site(), {"shed": Grant(("limit/shed",), ("active",))}))
     assert text.endswith("\nuser shed\ntopic write dynexport/limit/shed\ntopic read dynexport/active\n")

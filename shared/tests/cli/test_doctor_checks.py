@@ -186,6 +186,25 @@ def test_an_inverter_without_a_control_model_is_wrong() -> None:
     )
 
 
+BARN = {"id": "roof", "driver": "mqtt", "rated_w": 10000, "topic": "barn/power", "fields": {"power_w": "p"}}
+
+
+def test_an_inverter_behind_mqtt_has_no_control_model_and_is_well() -> None:
+    told = capability(control_model=None, driver="mqtt", hardware_fallback=m.HardwareFallback.CHOSEN_W)
+    assert verdicts(devices.inverters(site(inverters=[BARN]), roof(told))) == {Verdict.OK}
+
+
+def test_an_inverter_behind_mqtt_that_was_never_heard_is_told_with_its_topic() -> None:
+    (found,) = devices.inverters(site(inverters=[BARN]), evidence(Heard(), NOW, MONO))
+    assert "does anybody publish barn/power" in found.advice
+
+
+def test_what_drops_its_limit_behind_mqtt_has_no_timer_of_ours_to_switch_off() -> None:
+    told = capability(driver="mqtt", hardware_fallback=m.HardwareFallback.RELEASES_LIMIT)
+    found = the(devices.inverters(site(inverters=[BARN]), roof(told)), Verdict.WRONG)
+    assert "revert_timer_s" not in found.advice
+
+
 def test_a_meter_that_is_silent_or_sits_elsewhere_is_wrong() -> None:
     old = heard(topics.METER_READING, meter_reading(5, NOW), age_s=8.0)
     assert Verdict.WRONG in verdicts(devices.meter(site(), seen(old)))

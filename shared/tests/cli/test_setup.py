@@ -368,6 +368,27 @@ def test_a_second_run_offers_what_stands_and_a_no_at_the_end_changes_nothing(tmp
     assert load(path, {}).agreement.export_limit_w == 6000
 
 
+def test_a_second_run_keeps_an_inverter_behind_mqtt_as_it_is(tmp_path: Path) -> None:
+    barn: dict[str, Any] = {
+        "id": "barn",
+        "driver": "mqtt",
+        "rated_w": 5000,
+        "topic": "barn/power",
+        "fields": {"power_w": "p"},
+        "command": {"topic": "barn/limit", "payload": '{"limit": ${limit_w}}'},
+    }
+    meter = {**TOWN["meter"], "location": "feed_in"}
+    answers = {**TOWN, "site": {**TOWN["site"], "phases": 3}, "meter": meter, "inverters": [barn]}
+    assert setup(tmp_path, "--answers", str(answered(tmp_path, answers))).exit_code == 0
+    path = tmp_path / "site.yaml"
+    before = load(path, {}).inverters
+    again = ["", "", "", "6000", *[""] * 2, "no", *[""] * 6, *[""] * 6, "no", "no", *[""] * 6]
+    done = setup(tmp_path, said=typed([*again, "yes"]))
+    assert done.exit_code == 0, done.output
+    assert load(path, {}).agreement.export_limit_w == 6000
+    assert load(path, {}).inverters == before
+
+
 @pytest.mark.integration
 def test_what_scan_finds_is_offered(stack: Any, tmp_path: Path) -> None:
     stack.start("site_simulator")

@@ -193,17 +193,32 @@ def test_an_export_limit_in_watts_is_a_part_of_the_rating(
     assert by_export.read_control().effective_pct == 100.0, "more than it could ever export is no limit"
 
 
-def test_a_limit_of_another_kind_counts_as_zero(
+def with_foreign(acme: Description, endpoint: Endpoint, *, persistent: bool) -> RegisterInverter:
+    assert acme.limit is not None
+    update = {"foreign": Flag(address=300, on=(5,)), "persistent": persistent}
+    described = acme.model_copy(update={"limit": acme.limit.model_copy(update=update)})
+    return RegisterInverter(endpoint, UNIT, described, name="acme", rated_w=10_000, tested=False)
+
+
+def test_a_limit_of_another_kind_counts_as_0_until_it_is_adopted(
     server: Any, endpoint: Endpoint, acme: Description, device: RegisterInverter
 ) -> None:
-    assert acme.limit is not None
-    foreign = Flag(address=300, on=(5,))
-    described = acme.model_copy(update={"limit": acme.limit.model_copy(update={"foreign": foreign})})
-    cautious = RegisterInverter(endpoint, UNIT, described, name="acme", rated_w=10_000, tested=False)
+    cautious = with_foreign(acme, endpoint, persistent=True)
     server.put(UNIT, 300, 5, 800)
+    assert cautious.identify().why_not is None
     assert cautious.read_control().effective_pct == 0.0
     server.put(UNIT, 300, 0xAA)
     assert cautious.read_control().effective_pct == 80.0
+
+
+def test_a_volatile_inverter_with_a_limit_of_another_kind_is_never_written_to(
+    server: Any, endpoint: Endpoint, acme: Description, device: RegisterInverter
+) -> None:
+    cautious = with_foreign(acme, endpoint, persistent=False)
+    server.put(UNIT, 300, 5, 800)
+    assert "another kind of limit stands in it (register 300)" in (cautious.identify().why_not or "")
+    server.put(UNIT, 300, 0x55)
+    assert cautious.identify().why_not is None
 
 
 def test_a_reading_that_the_device_does_not_stand_by_is_none(

@@ -57,3 +57,8 @@ def test_a_meter_behind_a_batterys_endpoint_is_the_writers(site_file: SiteFile) 
 def test_a_place_that_cannot_be_is_told(site_file: SiteFile, fields: str, key: str, message: str) -> None:
     problem = with_battery(site_file, fields).problem()
     assert (problem.key, problem.message) == (key, message)
+
+
+def test_a_powerwall_takes_no_command(site_file: SiteFile) -> None:
+    site_file.add("batteries: [{id: wall, rated_w: 5000, source: meter, control: charge_rate}]\n")
+    assert any("is not for a Powerwall" in problem.message for problem in site_file.problems())

@@ -21,13 +21,15 @@ from dynexport.modbus.sunspec_meter import MeterValues
 from dynexport.modbus.worker import EndpointWorker, Job
 from dynexport.ports import RawReceived, Received
 from dynexport.service import Context, HealthPart, Moment
-from dynexport.settings.models import ModbusInverter, ModbusMeter
+from dynexport.settings.models import Inverter, ModbusMeter
 from dynexport.watchdog import STALLED
 from inverter_writer.acceptance import Acceptance
 from inverter_writer.batteries import Batteries
 from inverter_writer.battery_job import BatteryJob
 from inverter_writer.handover import Handover
 from inverter_writer.inverter import InverterJob
+from inverter_writer.loads import Loads
+from inverter_writer.mqtt_inverters import MqttInverters
 from inverter_writer.report import Rules
 from inverter_writer.store import Store
 from inverter_writer.voice import METER, Voice
@@ -40,14 +42,16 @@ HEARTBEAT = "DYNEXPORT_HEARTBEAT_FD"
 
 
 class Writer:
-    """Owns every Modbus endpoint that has an inverter or a battery behind it."""
+    """Owns every Modbus endpoint that has an inverter or a battery behind it, and commands what is behind MQTT."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self.voice = Voice(context)
         self.acceptance = {inverter.id: Acceptance() for inverter in context.site.inverters}
-        self.jobs = {inverter.id: self._job(inverter) for inverter in context.site.modbus_inverters}
+        self.behind_mqtt = MqttInverters(context)
+        self.jobs = {inverter.id: self._job(inverter) for inverter in context.site.inverters}
         self.batteries = Batteries(context)
+        self.loads = Loads(context)
         self._meter: deque[tuple[MeterValues, datetime] | ModbusError] = deque(maxlen=100)
         self.workers = self._make_workers()
         self.sharing = Sharing(context, context.site.modbus_devices, self.workers)
@@ -60,6 +64,8 @@ class Writer:
         self.context.bus.subscribe(topics.SETPOINT)
         self.context.bus.subscribe(topics.BATTERY_SETPOINT)
         self.context.bus.subscribe(topics.REQUEST)
+        self.behind_mqtt.start()
+        self.loads.start()
         for worker in self.workers:
             worker.start()
         self.sharing.start()
@@ -68,19 +74,25 @@ class Writer:
         """Say everything afresh."""
         self.voice.afresh()
         self.batteries.voice.afresh()
+        self.loads.afresh()
 
     def step(self, inbox: Sequence[Received | RawReceived], now: Moment) -> float:
         """Take setpoints in, hand them on, and say what the endpoints' threads have found."""
         self._beat()
+        self.behind_mqtt.step(now)
         for received in inbox:
             if not isinstance(received, Received):
-                continue
-            if received.topic is topics.SETPOINT and received.id in self.jobs:
+                self.behind_mqtt.hear(received, self.jobs, now)
+            elif received.topic is topics.SETPOINT and received.id in self.jobs:
                 self._setpoint(received)
             elif received.topic is topics.REQUEST and received.ids == ADOPT:
                 self._adopt(received)
             elif (battery := self.batteries.hear(received)) is not None:
                 self._wake(battery)
+            else:
+                self.loads.hear(received)
+        self.behind_mqtt.run(self.jobs)
+        self.loads.run(now)
         self._watch_threads(now.mono)
         self.sharing.tell()
         while self._meter:
@@ -103,6 +115,8 @@ class Writer:
         jobs: list[InverterJob | BatteryJob] = [*self.jobs.values(), *self.batteries.jobs.values()]
         for each in jobs:
             each.begin_stop()
+        self.behind_mqtt.finish(self.jobs)
+        self.loads.finish(now)
         for worker in self.workers:
             worker.wake()
         end = now.mono + STOP_WITHIN_S
@@ -119,10 +133,10 @@ class Writer:
 
     def health(self) -> HealthPart:
         """Errors of devices so far, and what others have had of shared endpoints."""
-        errors = self.voice.errors + self.batteries.voice.errors
+        errors = self.voice.errors + self.batteries.voice.errors + self.behind_mqtt.errors
         return HealthPart(device_errors=errors, learned=self.sharing.health())
 
-    def _job(self, inverter: ModbusInverter) -> InverterJob:
+    def _job(self, inverter: Inverter) -> InverterJob:
         site = self.context.site
         rules = Rules(
             failsafe_export_w(site)
@@ -135,7 +149,10 @@ class Writer:
         )
         store = Store(Path(site.site.state_dir), inverter.id) if persists(inverter) else None
         found = Handover(store, lambda: self.context.clock.now().date().isoformat())
-        return InverterJob(inverter, rules, self.context.clock, self.context.bus.wake, found=found)
+        driver = self.behind_mqtt.device(inverter.id)
+        return InverterJob(
+            inverter, rules, self.context.clock, self.context.bus.wake, found=found, driver=driver
+        )
 
     def _make_workers(self) -> list[EndpointWorker]:
         site, clock, wake = self.context.site, self.context.clock, self.context.bus.wake

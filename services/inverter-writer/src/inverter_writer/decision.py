@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dynexport.messages import ControlState, Scope
 from dynexport.modbus.inverter_values import InverterIdentity
-from dynexport.settings.models import ModbusInverter
+from dynexport.settings.models import Inverter
 from inverter_writer.acceptance import Accepted
 
 
@@ -38,7 +38,7 @@ class Device:
         return self.max_w * percent / 100.0
 
 
-def device_of(identity: InverterIdentity, settings: ModbusInverter) -> Device:
+def device_of(identity: InverterIdentity, settings: Inverter) -> Device:
     """From what it says of itself, and what `site.yaml` says of it."""
     return Device(
         identity.max_w,

@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 
 from dynexport.clock import Clock
 from dynexport.messages import InverterState
@@ -13,7 +14,7 @@ from dynexport.modbus.drivers import InverterDevice, inverter_device, scope, wri
 from dynexport.modbus.endpoint import Endpoint, ModbusError, Unreachable
 from dynexport.modbus.inverter_values import ControlValues, InverterIdentity
 from dynexport.modbus.sunspec import BadValue
-from dynexport.settings.models import ModbusInverter
+from dynexport.settings.models import Inverter, ModbusInverter
 from inverter_writer.acceptance import Accepted
 from inverter_writer.decision import Device, Wanted, device_of, first_contact, for_device, wanted
 from inverter_writer.handover import Handover
@@ -34,13 +35,15 @@ class InverterJob:
 
     def __init__(
         self,
-        settings: ModbusInverter,
+        settings: Inverter,
         rules: Rules,
         clock: Clock,
         tell: Callable[[], None],
         make_device: Callable[[ModbusInverter, Endpoint], InverterDevice] = inverter_device,
         found: Handover | None = None,
+        driver: InverterDevice | None = None,
     ) -> None:
+        """`driver`: one that needs no endpoint, instead of `make_device`."""
         self.unit = settings.unit
         self.settings = settings
         self.rules = rules
@@ -59,10 +62,11 @@ class InverterJob:
         self._clock = clock
         self._tell = tell
         self._make_device = make_device
-        self._driver: InverterDevice | None = None
+        self._driver = driver
         self._stopping = False
         self._contacted = False
         self._has_control = False
+        self._measured_at: datetime | None = None
         self._tighter_pct: float | None = None
         self._anew = True
         self._identify_at = float("-inf")
@@ -134,9 +138,15 @@ class InverterJob:
             return self._next - mono
         return min(self._next - mono, self._wait_s(percent, mono))
 
-    def run(self, endpoint: Endpoint, mono: float) -> None:
+    def hurry(self) -> None:
+        """There is something new to read: do not wait for the next poll."""
+        self._next = float("-inf")
+
+    def run(self, endpoint: Endpoint | None, mono: float) -> None:
         """A write that is due, or a read; raises ModbusError."""
         if self._driver is None:
+            assert isinstance(self.settings, ModbusInverter)
+            assert endpoint is not None
             self._driver = self._make_device(self.settings, endpoint)
         if self._stopping:
             self._stop(self._driver, mono)
@@ -185,12 +195,15 @@ class InverterJob:
             self._write_if_due(driver, mono)
         before = self._clock.now()
         values = driver.read()
-        measured_at = before + (self._clock.now() - before) / 2
+        measured_at = values.measured_at or before + (self._clock.now() - before) / 2
         if mono - self._status_at >= STATUS_EVERY_S:
             self._status, self._status_at = driver.read_status(), mono
         allowed_w = self.applied_w if self.applied_w is not None else self.settings.rated_w
         self.asleep = values.state in ASLEEP or values.power_w < ASLEEP_BELOW_W < allowed_w
-        self._report(Report(values=values, status=self._status, measured_at=measured_at))
+        is_news = values.measured_at is None or values.measured_at != self._measured_at
+        if is_news:  # what somebody publishes is said once
+            self._report(Report(values=values, status=self._status, measured_at=measured_at))
+        self._measured_at = values.measured_at
         if mono >= self._identify_at:
             self._look_who(driver, mono)
 
@@ -220,11 +233,11 @@ class InverterJob:
         device = self._capped()
         assert device is not None
         read_pct = control.effective_pct
-        self.read_back_w = device.watts(read_pct)
+        self.read_back_w = device.watts(read_pct) if control.told else None
         if not self._contacted or self.pen.reverted(device, read_pct, mono):
             self._first_contact(driver, control, mono)
             return
-        if not self.rules.enabled or self.pen.written is None:
+        if not self.rules.enabled or self.pen.written is None or not control.told:
             return
         verdict = self.readback.see(read_pct, self.pen.written.percent, device.resolution_pct, mono)
         self._tighter_pct = read_pct if verdict is Verdict.LEAVE else None
@@ -235,15 +248,16 @@ class InverterJob:
 
     def _first_contact(self, driver: InverterDevice, control: ControlValues, mono: float) -> None:
         """The smaller of what stands there and what is wanted is written before anything else."""
-        assert self.read_back_w is not None
         device = self._meet(control.effective_pct)
+        found_w = device.watts(control.effective_pct)
         if self.rules.enabled:
-            percent, connect = for_device(first_contact(self.wanted(mono), self.read_back_w), device)
+            percent, connect = for_device(first_contact(self.wanted(mono), found_w), device)
             self.pen.connected = None
             if connect is False:
                 self._connect(driver, False)
             self._write(driver, percent, mono, standing_pct=control.effective_pct)
-            self._report(Report(found_w=self.read_back_w))
+            if control.told:
+                self._report(Report(found_w=found_w))
         self._contacted = True
 
     def _meet(self, standing_pct: float) -> Device:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dynexport.modbus.drivers import InverterDevice
-from dynexport.settings.models import ModbusInverter
+from dynexport.settings.models import Inverter
 from inverter_writer.decision import Device, revert_percent
 from inverter_writer.handover import Handover
 from inverter_writer.rationing import Standing
@@ -15,7 +15,7 @@ EARLY_S = 1.0
 class Pen:
     """Writes what it is told to; nothing above a found limit comes here (`Device.most_pct`)."""
 
-    def __init__(self, settings: ModbusInverter, share_w: float, found: Handover) -> None:
+    def __init__(self, settings: Inverter, share_w: float, found: Handover) -> None:
         self.written: Standing | None = None
         self.connected: bool | None = None
         self._settings = settings

@@ -12,10 +12,6 @@ from inverter_writer.handover import Handover
 from inverter_writer.pen import Pen
 
 
-class NotOurs(Exception):
-    """Why nothing may be written to it, so that nothing of ours is taken out either; in words."""
-
-
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What was found in the inverter before anything is written."""
@@ -29,6 +25,10 @@ class Standing:
         return _words(self.control.effective_pct, self.identity) if self.control.enabled else "no limit"
 
 
+class NeverWritten(Exception):
+    """Nothing is ever written to this inverter, so nothing of ours can be in it; the text says why."""
+
+
 class Takeout:
     """One inverter, asked first. Every call may raise ModbusError."""
 
@@ -38,10 +38,10 @@ class Takeout:
         self._found = found
 
     def look(self) -> Standing:
-        """Who it is and what stands there; on registers that persist, also whose that is. Raises NotOurs."""
+        """Who it is and what stands there; on registers that persist, also whose that is. Raises NeverWritten."""
         identity = self._driver.identify()
         if identity.why_not is not None:
-            raise NotOurs(identity.why_not)
+            raise NeverWritten(identity.why_not)
         standing = Standing(identity, self._driver.read_control())
         resolution_pct = standing.identity.resolution_pct
         self._found.meet(standing.identity.key, standing.control.effective_pct, resolution_pct)

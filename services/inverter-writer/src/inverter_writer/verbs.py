@@ -16,11 +16,12 @@ from dynexport.modbus.drivers import inverter_device, persists
 from dynexport.modbus.endpoint import Endpoint, ModbusError
 from dynexport.ports import Received
 from dynexport.service import ONLINE
+from dynexport.settings.models import InverterCommand, MqttInverter, MqttSection, Site
 from dynexport.settings.models import ModbusInverter as InverterSettings
-from dynexport.settings.models import MqttSection, Site
+from dynexport.template import filled, short, switch, whole
 from inverter_writer.handover import Handover
 from inverter_writer.store import Store
-from inverter_writer.takeout import NotOurs, Takeout
+from inverter_writer.takeout import NeverWritten, Takeout
 
 WRITER = "inverter-writer"
 HEARS_WITHIN_S = 2.0
@@ -80,7 +81,10 @@ def release(
     names = inverters or [inverter.id for inverter in site.inverters]
     _known(site, names)
     _refuse_while_writing(site, stopped)
-    wanted = [inverter for inverter in site.inverters if inverter.id in names]
+    for settings in site.mqtt_inverters:
+        if settings.id in names and settings.command is not None:
+            typer.echo(f"{settings.id}: {_told_by_hand(settings, settings.command)}")
+    wanted = [inverter for inverter in site.modbus_inverters if inverter.id in names]
     done = [_release(site, inverter, yes) for inverter in wanted]
     if not all(done):
         typer.echo("next: switch on what did not answer, then `dynexport release` again", err=True)
@@ -111,14 +115,26 @@ def _release(site: Site, settings: InverterSettings, yes: bool) -> bool:
             typer.echo(f"{name}: it is left as it is")
             return True
         typer.echo(f"{name}: done, now {takeout.write(standing, CLOCK.mono())} is in force")
-    except NotOurs as why:
+    except NeverWritten as why:
         typer.echo(f"{name}: nothing is written: {why}")
+        return True
     except ModbusError as error:
         typer.echo(f"{name}: {error}", err=True)
         return False
     finally:
         endpoint.close()
     return True
+
+
+def _told_by_hand(settings: MqttInverter, command: InverterCommand) -> str:
+    """What is behind MQTT obeys whoever publishes: its owner tells it, once nobody contradicts him."""
+    values = {
+        "limit_w": whole(settings.rated_w),
+        "limit_kw": short(settings.rated_w / 1000.0, 3),
+        "limit_pct": "100",
+        "connect": switch(True),
+    }
+    return f"to let it free, publish on {command.topic}: {filled(command.payload, values)}"
 
 
 def _refuse_while_writing(site: Site, stopped: bool) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from dynexport import topics
+from dynexport.mapping import doubt
 from dynexport.modbus.address import address_of
 from dynexport.modbus.endpoint import BadAnswer, Endpoint, ModbusError
 from dynexport.modbus.meter_job import MeterJob, to_reading
@@ -20,7 +21,7 @@ from dynexport.ports import RawReceived, Received
 from dynexport.service import Context, HealthPart, Moment
 from dynexport.settings.models import ModbusMeter
 from dynexport.watchdog import STALLED
-from meter_reader.age import doubt, max_age_s
+from meter_reader.age import max_age_s
 from meter_reader.troubles import Troubles
 
 LOOK_AGAIN_S = 1.0

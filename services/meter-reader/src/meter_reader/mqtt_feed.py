@@ -11,13 +11,13 @@ from pydantic import ValidationError
 
 from dynexport import topics
 from dynexport.inbox import find
+from dynexport.mapping import Mapping, Odd, Sample, doubt
 from dynexport.messages import BatteryReading, Message, MeterReading, PowerReading, stamp
 from dynexport.ports import RawReceived, Received
 from dynexport.service import BAD_CONFIGURATION, Context, HealthPart, Moment
-from dynexport.settings.models import Battery, MqttMeter, Site, Uncontrolled
+from dynexport.settings.models import Battery, Load, MqttMeter, Site, Uncontrolled
 from dynexport.topics import Topic
-from meter_reader.age import doubt, max_age_s
-from meter_reader.mapping import Mapping, Odd, Sample
+from meter_reader.age import max_age_s
 from meter_reader.shelly import PRO_3EM, PhasePowers
 from meter_reader.troubles import Troubles
 
@@ -25,6 +25,8 @@ LOOK_AGAIN_S = 1.0
 FROZEN_S = 3.0
 DEAF_S = 1.0
 OTHERS_AGE_S = 5.0
+
+Another = Battery | Uncontrolled | Load
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +50,18 @@ class Feed:
 
 
 def feeds(site: Site) -> list[Feed]:
-    """What `site.yaml` maps: an MQTT meter, and batteries and generators that have a `topic`."""
+    """What `site.yaml` maps: an MQTT meter, and batteries, generators and loads that have a `topic`."""
     found = [_of_the_meter(site.meter)] if isinstance(site.meter, MqttMeter) else []
-    for number, battery in enumerate(site.batteries):
-        if battery.topic is not None:
-            setting = f"batteries[{number}].topic"
-            found.append(
-                _of_another(
-                    battery, battery.topic, topics.BATTERY_READING, BatteryReading, "battery", setting
-                )
-            )
-    for number, other in enumerate(site.uncontrolled):
-        if other.topic is not None:
-            setting = f"uncontrolled[{number}].topic"
-            found.append(
-                _of_another(
-                    other, other.topic, topics.UNCONTROLLED_READING, PowerReading, "uncontrolled", setting
-                )
-            )
+    others: tuple[tuple[str, Sequence[Another], Topic, type[Message], str], ...] = (
+        ("batteries", site.batteries, topics.BATTERY_READING, BatteryReading, "battery"),
+        ("uncontrolled", site.uncontrolled, topics.UNCONTROLLED_READING, PowerReading, "uncontrolled"),
+        ("loads", site.loads, topics.LOAD_READING, PowerReading, "load"),
+    )
+    for section, entries, to, model, kind in others:
+        for number, entry in enumerate(entries):
+            if entry.topic is not None:
+                setting = f"{section}[{number}].topic"
+                found.append(_of_another(entry, entry.topic, to, model, kind, setting))
     return found
 
 
@@ -83,9 +79,7 @@ def _of_the_meter(meter: MqttMeter) -> Feed:
     )  # fmt: skip
 
 
-def _of_another(
-    entry: Battery | Uncontrolled, path: str, to: Topic, model: type[Message], kind: str, setting: str
-) -> Feed:
+def _of_another(entry: Another, path: str, to: Topic, model: type[Message], kind: str, setting: str) -> Feed:
     name = f"{kind} {entry.id}"
     return Feed(
         (path,), Mapping(entry), to, (entry.id,), model.model_validate, OTHERS_AGE_S, kind, name, setting

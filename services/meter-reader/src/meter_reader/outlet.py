@@ -7,11 +7,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from dynexport.mapping import Sample, doubt
 from dynexport.messages import Message, stamp
 from dynexport.service import Context, Moment
 from dynexport.topics import Topic
-from meter_reader.age import doubt
-from meter_reader.mapping import Sample
 from meter_reader.troubles import Troubles
 from meter_reader.web import WebReading
 

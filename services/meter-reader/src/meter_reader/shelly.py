@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dynexport.mapping import Odd, Sample, decode, number
 from dynexport.settings.models import MeterFields
-from meter_reader.mapping import Odd, Sample, decode, number
 
 PHASES = ("power_a_w", "power_b_w", "power_c_w")
 PRO_3EM = MeterFields(

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from dynexport.clock import Clock
+from dynexport.mapping import Odd, Sample, decode, find, moment, number
 from meter_reader.device_clock import DeviceClock
-from meter_reader.mapping import Odd, Sample, decode, find, moment, number
 from meter_reader.web import Http, NoAnswer, Trouble, WebReading
 
 FLOW = "/solar_api/v1/GetPowerFlowRealtimeData.fcgi"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from meter_reader.mapping import Sample
+from dynexport.mapping import Sample
 
 
 class NoAnswer(Exception):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dynexport import topics
 from dynexport.messages import Level, Request
@@ -13,6 +13,7 @@ from site_simulator.adapters.network import Network
 from site_simulator.faults import ACTIONS, STATES
 from site_simulator.loads import Loads
 from site_simulator.makes.catalogue import NoImage
+from site_simulator.mqtt_inverters import MqttInverters
 from site_simulator.world import World
 
 TRUTH_EVERY_S = 0.2
@@ -30,15 +31,16 @@ class Simulator:
         self.network = Network(
             lambda record: World(context.site, settings, context.clock, record), settings.record
         )
-        self.loads = Loads(
-            context, self.network.world, lambda action: self.network.call(action, lambda _error: None)
-        )
+        world = self.network.world
+        self.loads = Loads(context, world, self._act)
+        self.behind_mqtt = MqttInverters(context, world, self._act)
         self._truth_at = float("-inf")
 
     def start(self) -> None:
         """Open the endpoints."""
         self.context.bus.subscribe(topics.REQUEST)
         self.loads.start()
+        self.behind_mqtt.start()
         self.network.start()
         try:
             self.network.wait_open(OPENS_WITHIN_S)
@@ -55,14 +57,18 @@ class Simulator:
                 self._request(received.message)
             elif isinstance(received, Received):
                 self.loads.hear(received)
+            else:
+                self.loads.obey(received)
+                self.behind_mqtt.hear(received)
         self.loads.say(now)
+        self.behind_mqtt.say(now)
         if self.network.problem is not None:
             raise self.network.problem
         if now.mono - self._truth_at >= TRUTH_EVERY_S:
             self._truth_at = now.mono
             path = f"{self.context.site.mqtt.root}/{topics.SIMULATOR_TRUTH}"
             self.context.bus.publish_raw(path, json.dumps(self.network.truth).encode())
-        return TRUTH_EVERY_S
+        return min(TRUTH_EVERY_S, self.behind_mqtt.period_s or TRUTH_EVERY_S)
 
     def stop(self, now: Moment) -> None:
         """Close the endpoints."""
@@ -71,6 +77,10 @@ class Simulator:
     def health(self) -> HealthPart:
         """Nothing to add."""
         return HealthPart()
+
+    def _act(self, action: Callable[[], None]) -> None:
+        """In the world's thread."""
+        self.network.call(action, lambda _error: None)
 
     def _request(self, request: object) -> None:
         if not isinstance(request, Request) or request.fault not in {*STATES, *ACTIONS}:

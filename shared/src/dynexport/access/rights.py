@@ -28,7 +28,12 @@ EVERYTHING = "#"
 # What the others read changes with what they show or decide; these need little, and a test holds them to it.
 READS = {
     "meter-reader": (),
-    "inverter-writer": (topics.SETPOINT.name, topics.BATTERY_SETPOINT.name, "request/inverter-writer/+"),
+    "inverter-writer": (
+        topics.SETPOINT.name,
+        topics.BATTERY_SETPOINT.name,
+        topics.LOAD_SETPOINT.name,
+        "request/inverter-writer/+",
+    ),
     "tariff-limits": (),
     "site-simulator": (topics.LOAD_SETPOINT.name, "request/site-simulator/+"),
     "utility-simulator": ("request/utility-simulator/+",),
@@ -61,7 +66,10 @@ class Rights:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What the owner gave to a user of his own: names below the root, and `elsewhere` topics that site.yaml reads."""
+    """What the owner gave to a user of his own: names below the root, and `elsewhere` topics that site.yaml names.
+
+    Of those, what we read may be written, and what we send may be read.
+    """
 
     may_write: tuple[str, ...] = ()
     may_read: tuple[str, ...] = ()
@@ -82,27 +90,41 @@ def matches(filter_: str, path: str) -> bool:
 def rights(site: Site, grants: Mapping[str, Grant] | None = None) -> dict[str, Rights]:
     """Every user of the broker: our services, the two people, and whom the owner added."""
     root = site.mqtt.root
-    found = {name: Rights(_writes(name, root), _reads(name, site)) for name in (*SERVICES, *PEOPLE)}
+    found = {name: Rights(_writes(name, site), _reads(name, site)) for name in (*SERVICES, *PEOPLE)}
     for name, grant in sorted((grants or {}).items()):
         writes = [f"{root}/{one}" for one in grant.may_write]
-        writes += [one for one in grant.elsewhere if one in site.foreign_topics]
-        found[name] = Rights(tuple(writes), tuple(f"{root}/{one}" for one in grant.may_read))
+        writes += [one for one in grant.elsewhere if one in _elsewhere(site)]
+        reads = [f"{root}/{one}" for one in grant.may_read]
+        reads += [one for one in grant.elsewhere if one in site.commanded_devices]
+        found[name] = Rights(tuple(writes), tuple(reads))
     return found
 
 
-def _writes(name: str, root: str) -> tuple[str, ...]:
+def _elsewhere(site: Site) -> tuple[str, ...]:
+    """The topics of other publishers that a service of ours reads."""
+    return site.foreign_topics + site.heard_devices
+
+
+def _writes(name: str, site: Site) -> tuple[str, ...]:
     names = [topic.name_for(writer) for topic in TABLE for writer in topic.writers if writer.user == name]
     if name in SERVICES:
         own = Writer(name, (name,))
         names += [topic.name_for(own) for topic in TABLE if EACH in topic.writers]
     if name in SIMULATED:
         names.append(SIMULATED[name])
-    return tuple(f"{root}/{one}" for one in names)
+    ours = tuple(f"{site.mqtt.root}/{one}" for one in names)
+    elsewhere = {"inverter-writer": site.commanded_devices}
+    if site.simulator is not None:
+        elsewhere["site-simulator"] = site.heard_devices
+    return ours + elsewhere.get(name, ())
 
 
 def _reads(name: str, site: Site) -> tuple[str, ...]:
     reads = tuple(f"{site.mqtt.root}/{one}" for one in READS.get(name, (EVERYTHING,)))
-    return reads + site.foreign_topics if name == "meter-reader" else reads
+    elsewhere = {"meter-reader": site.foreign_topics, "inverter-writer": site.heard_devices}
+    if site.simulator is not None:
+        elsewhere["site-simulator"] = site.commanded_devices
+    return reads + elsewhere.get(name, ())
 
 
 def acl(users: Mapping[str, Rights]) -> str:
@@ -124,12 +146,13 @@ def granted(site: Site, name: str, may_write: Sequence[str], may_read: Sequence[
             f"{name} is one of our own users; what stands in for a service takes that service's user: "
             f"its password is in secrets/{name}"
         )
-    foreign = tuple(path for path in may_write if path in site.foreign_topics)
+    foreign = tuple(path for path in may_write if path in _elsewhere(site))
+    sent = tuple(path for path in may_read if path in site.commanded_devices)
     below = [path.removeprefix(f"{site.mqtt.root}/") for path in may_write if path not in foreign]
     return Grant(
         may_write=tuple(_writable(name, one) for one in below),
-        may_read=tuple(_readable(site, one) for one in may_read),
-        elsewhere=foreign,
+        may_read=tuple(_readable(site, one) for one in may_read if one not in sent),
+        elsewhere=foreign + sent,
     )
 
 

@@ -27,7 +27,7 @@ from dynexport.ports import Received
 from dynexport.settings.changes import WatchedFile, digest
 from dynexport.settings.load import find
 from dynexport.settings.load import warnings as doubts
-from dynexport.settings.models import MqttSection, Site
+from dynexport.settings.models import Load, MqttInverter, MqttSection, Site
 from dynexport.settings.source import read
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -205,9 +205,13 @@ def enable(
     site = site_of(config)
     path = find(config, os.environ)
     if not off:
-        for inverter in site.inverters:
+        for inverter in site.modbus_inverters:
             place = address_of(inverter)
             typer.echo(f"{inverter.id}: its generation limit will be written by Modbus at {place}.")
+        behind_mqtt: list[MqttInverter | Load] = [*site.mqtt_inverters, *site.loads]
+        for one in behind_mqtt:
+            if one.command is not None:
+                typer.echo(f"{one.id}: its limit will be published on {one.command.topic}.")
         for found in site.modbus_batteries:
             if found.battery.control == "charge_rate":
                 typer.echo(f"{found.battery.id}: its rate will be written by Modbus at {address_of(found)}.")

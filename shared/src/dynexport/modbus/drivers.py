@@ -71,11 +71,11 @@ def meter_device(settings: models.ModbusMeter, endpoint: Endpoint) -> MeterDevic
     return RegisterMeter(endpoint, settings.unit, description(settings.device), invert=settings.invert)
 
 
-def persists(settings: models.ModbusInverter) -> bool:
+def persists(settings: models.Inverter) -> bool:
     """Whether its limit outlives a power cut: then it is written seldom, and a found one is kept."""
     if isinstance(settings, models.SunSpecInverter):
         return settings.limit_persists
-    limit = _limit(settings)
+    limit = _limit(settings) if isinstance(settings, models.RegisterInverter) else None
     return limit is not None and limit.persistent
 
 
@@ -85,7 +85,7 @@ def scope(settings: models.Inverter) -> Scope:
     return limit.scope if limit is not None else Scope.GENERATION
 
 
-def writes_per_day(settings: models.ModbusInverter) -> int:
+def writes_per_day(settings: models.Inverter) -> int:
     """How many writes a day a limit that persists is worth, tightenings aside."""
     limit = _limit(settings) if isinstance(settings, models.RegisterInverter) else None
     return limit.writes_per_day if limit is not None else WRITES_PER_DAY

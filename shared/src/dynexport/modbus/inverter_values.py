@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from dynexport.messages import HardwareFallback, InverterState, Scope
 
@@ -43,7 +44,7 @@ class InverterIdentity:
 
 @dataclass(frozen=True, slots=True)
 class InverterValues:
-    """One reading, watts + generation; None is not implemented."""
+    """One reading, watts + generation; None is not implemented. `measured_at` None: when it was asked."""
 
     power_w: float
     state: InverterState
@@ -53,6 +54,7 @@ class InverterValues:
     voltage_c_v: float | None
     frequency_hz: float | None
     energy_wh: float | None
+    measured_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,16 @@ class InverterStatus:
 
 @dataclass(frozen=True, slots=True)
 class ControlValues:
-    """The limit as it stands: percent of `max_w`, and whether it counts; `connected` None: it has no switch."""
+    """The limit as it stands: percent of `max_w`, and whether it counts; `connected` None: it has no switch.
+
+    `told` False: the device has not said this, or not yet; it is the least that may stand there.
+    """
 
     connected: bool | None
     limit_pct: float
     enabled: bool
     revert_s: int | None
+    told: bool = True
 
     @property
     def effective_pct(self) -> float:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dynexport.messages import Scope
 from dynexport.settings.models import RegisterInverter, RegisterMeter, Site
 from dynexport.settings.problems import ConfigError, Problem
-from dynexport.settings.shape import Location
+from dynexport.settings.shape import Location, value_at
 from dynexport.settings.source import Source
 
 if TYPE_CHECKING:
@@ -34,13 +35,18 @@ def _look(place: Location, device: RegisterInverter | RegisterMeter, source: Sou
     try:
         found = description(device.device)
     except ConfigError as error:
-        nowhere = [problem for problem in error.problems if problem.line is None]
-        here = [source.problem(setting, each.message, hint=each.hint) for each in nowhere]
-        return [*here, *(problem for problem in error.problems if problem.line is not None)]
+        if error.problems[0].key == "" and error.problems[0].line is None:  # there is no such file or name
+            return [source.problem(setting, error.problems[0].message, hint=error.problems[0].hint)]
+        return error.problems
     wanted = "meter" if isinstance(device, RegisterMeter) else "inverter"
     if found.kind != wanted:
         return [source.problem(setting, f"{device.device} describes a device of `kind: {found.kind}`")]
     return _doubts(place, device, found, source)
+
+
+def _limited_by_phase(source: Source) -> bool:
+    limit_w = value_at(source.data, ("agreement", "export_limit_per_phase_w"))
+    return limit_w is not None and value_at(source.data, ("site", "phases")) == 3
 
 
 def _doubts(
@@ -48,6 +54,12 @@ def _doubts(
 ) -> list[Problem]:
     if isinstance(device, RegisterMeter) or found.limit is None:
         return []
+    if found.limit.scope is Scope.EXPORT and _limited_by_phase(source):
+        message = (
+            f"{device.device} holds the site's export as a whole: a limit of each phase would not be kept"
+        )
+        hint = "take an inverter whose limit holds down what it makes, or agree on a limit of the whole site"
+        return [source.problem((*place, "device"), message, hint=hint)]
     if found.confidence == "unconfirmed" and not device.i_have_tested_this:
         message = f"{device.device} is unconfirmed: it is read, and nothing is written to it"
         hint = "test it (docs/devices.md says how), then say `i_have_tested_this: true`"

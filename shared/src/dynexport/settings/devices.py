@@ -7,22 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from dynexport.settings.base import Identifier, Number, Rating, Section, SerialChoice, TcpChoice, Watts, Whole
-
-Phase = Literal["a", "b", "c", "abc"]
-
-
-class InverterSection(Section):
-    """What every inverter has, whatever it is read and limited by."""
-
-    id: Identifier = Field(description="Its name in topics.")
-    rated_w: Rating = Field(description="Rated power, watts; compared with what the device says.")
-    phase: Phase = Field(default="abc", description="The phase it feeds.")
-    min_limit_pct: Number = Field(
-        default=0, ge=0, le=50, description="Below this it goes to standby; less is written as 0 %."
-    )
-    can_limit_to_zero: bool = Field(
-        default=True, description="false: an inverter that cannot do 0 %; it is disconnected instead."
-    )
+from dynexport.settings.inverters import InverterSection, Phase
+from dynexport.settings.mqtt_devices import LoadCommand, MqttInverter
 
 
 class SunSpecInverter(InverterSection):
@@ -80,7 +66,7 @@ class RegisterInverter(InverterSection):
 
 
 ModbusInverter = SunSpecInverter | RegisterInverter
-Inverter = Annotated[SunSpecInverter | RegisterInverter, Field(discriminator="driver")]
+Inverter = Annotated[SunSpecInverter | RegisterInverter | MqttInverter, Field(discriminator="driver")]
 
 
 class BatteryFields(Section):
@@ -179,6 +165,8 @@ class Battery(Other):
             raise ValueError(
                 f"it is read in one way only: keep one of {', '.join(f'`{name}`' for name in given)}"
             )
+        if self.source == "meter" and self.control == "charge_rate":
+            raise ValueError("`control: charge_rate` is not for a Powerwall: its gateway takes no command")
         return self
 
     @model_validator(mode="after")
@@ -220,10 +208,24 @@ class Load(Section):
         default=1.0, gt=0, description="Factor to watts: 1000 for a publisher of kilowatts."
     )
     fields: PowerFields | None = Field(default=None, description="The mapping of `topic`.")
+    command: LoadCommand | None = Field(
+        default=None,
+        description="How it is told what it may use; without it, its own program listens to `load/<id>/setpoint`.",
+    )
 
     @model_validator(mode="after")
     def _mapping_fits(self) -> Self:
         _must_go_together(self.topic, self.fields)
+        return self
+
+    @model_validator(mode="after")
+    def _command_fits(self) -> Self:
+        if self.command is None:
+            return self
+        if (self.control == "watts") != (self.command.payload is not None):
+            raise ValueError("`payload` goes with `control: watts`, `on` and `off` with `control: switch`")
+        if self.command.on == self.command.off:
+            raise ValueError("`on` and `off` are the same words")
         return self
 
 

@@ -28,6 +28,7 @@ from dynexport.settings.meters import (
     RegisterMeter,
     SunSpecMeter,
 )
+from dynexport.settings.mqtt_devices import InverterCommand, LoadCommand, MqttInverter, ReadBack
 from dynexport.settings.sections import ControlSection, MqttSection, SiteSection
 from dynexport.settings.simulator import SimulatorSection
 from dynexport.settings.utility import UtilitySection
@@ -40,14 +41,18 @@ __all__ = [
     "CsipSection",
     "Fallback",
     "Inverter",
+    "InverterCommand",
     "Load",
+    "LoadCommand",
     "Meter",
     "MeterFields",
     "ModbusInverter",
     "ModbusMeter",
+    "MqttInverter",
     "MqttMeter",
     "MqttSection",
     "PowerwallMeter",
+    "ReadBack",
     "RegisterInverter",
     "RegisterMeter",
     "Serial",
@@ -142,6 +147,11 @@ class Site(Section):
         return tuple(inverter for inverter in self.inverters if isinstance(inverter, ModbusInverter))
 
     @property
+    def mqtt_inverters(self) -> tuple[MqttInverter, ...]:
+        """The inverters that somebody publishes, and perhaps limits, over MQTT."""
+        return tuple(inverter for inverter in self.inverters if isinstance(inverter, MqttInverter))
+
+    @property
     def meter_battery(self) -> Battery | None:
         """The battery that the meter's own gateway tells."""
         return next((battery for battery in self.batteries if battery.source == "meter"), None)
@@ -164,6 +174,17 @@ class Site(Section):
         others: tuple[Battery | Uncontrolled | Load, ...] = (*self.batteries, *self.uncontrolled, *self.loads)
         named += [entry.topic for entry in others if entry.topic is not None]
         return tuple(dict.fromkeys(named))
+
+    @property
+    def heard_devices(self) -> tuple[str, ...]:
+        """The topics of inverters behind MQTT that inverter-writer reads, each once."""
+        return tuple(dict.fromkeys(path for each in self.mqtt_inverters for path in each.listens_to))
+
+    @property
+    def commanded_devices(self) -> tuple[str, ...]:
+        """The topics on which inverter-writer commands inverters and loads, each once."""
+        commands = (*(each.command for each in self.mqtt_inverters), *(each.command for each in self.loads))
+        return tuple(dict.fromkeys(each.topic for each in commands if each is not None))
 
     @property
     def meter_behind_inverter(self) -> bool:

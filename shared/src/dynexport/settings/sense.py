@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dynexport.settings.buses import places
+from dynexport.settings.mqtt_sense import mqtt_doubts
 from dynexport.settings.problems import Problem
 from dynexport.settings.shape import Location, dotted, value_at
 from dynexport.settings.source import Source
@@ -28,6 +29,7 @@ def doubts(source: Source) -> list[Problem]:
         *places(source),
         *_batteries(source),
         *_polls(source),
+        *mqtt_doubts(source),
         *_meter(source),
         *_meter_battery(source),
         *_phases(source),

@@ -76,6 +76,14 @@ EXAMPLES: dict[Topic, m.Message | str] = {
         engine_id="3fa1c09b",
     ),
     topics.LOAD_SETPOINT: m.Setpoint(issued_at=NOW, target_w=1800.0, engine_id="3fa1c09b", seq=12),
+    topics.LOAD_CONTROL: m.LoadControl(
+        issued_at=NOW,
+        state=m.ControlState.FOLLOWING,
+        requested_w=1800.0,
+        applied_w=1800.0,
+        setpoint_seq=12,
+        engine_id="3fa1c09b",
+    ),
     topics.LOAD_READING: m.PowerReading(issued_at=NOW, measured_at=MEASURED, power_w=1750.0),
     topics.LIMIT: m.Limit(
         issued_at=NOW,
@@ -131,6 +139,7 @@ IDS: dict[Topic, tuple[str, ...]] = {
     topics.UNCONTROLLED_READING: ("shed",),
     topics.LOAD_READING: ("boiler",),
     topics.LOAD_SETPOINT: ("boiler",),
+    topics.LOAD_CONTROL: ("boiler",),
     topics.LIMIT: ("manual",),
     topics.SETPOINT: ("roof",),
     topics.AVAILABILITY: ("limit-engine",),

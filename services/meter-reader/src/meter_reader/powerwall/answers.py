@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from meter_reader.mapping import Odd, Sample, moment, number
+from dynexport.mapping import Odd, Sample, moment, number
 
 FIRST_YEAR = 2000  # year 1 is the gateway's word for "never"
 PHASES_WITH_IT_S = 4.0

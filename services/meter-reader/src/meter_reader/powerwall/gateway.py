@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from dynexport.clock import Clock
+from dynexport.mapping import Odd, Sample, decode
 from dynexport.settings.models import PowerwallMeter
 from meter_reader.device_clock import DeviceClock, http_date
-from meter_reader.mapping import Odd, Sample, decode
 from meter_reader.powerwall import answers, pauses
 from meter_reader.powerwall.grid import GridStatus
 from meter_reader.web import Http, NoAnswer, Reply, Trouble, WebReading

@@ -11,7 +11,7 @@ from dynexport.cli.fallback_words import KEEP, of_capability
 from dynexport.cli.view import watts
 from dynexport.modbus.address import address_of
 from dynexport.settings.devices import Inverter
-from dynexport.settings.models import Site, SunSpecMeter
+from dynexport.settings.models import MqttInverter, Site, SunSpecInverter, SunSpecMeter
 
 SILENT_AFTER_S = 5.0
 METER_SILENT_AFTER_S = 4.0
@@ -85,9 +85,11 @@ def _inverter(inverter: Inverter, site: Site, heard: Evidence) -> list[Finding]:
     name, capability = inverter.id, heard.snapshot.capabilities.get(inverter.id)
     if capability is None:
         advice = "does inverter-writer run? is its address right, is Modbus on, does it sleep (night)?"
+        if isinstance(inverter, MqttInverter):
+            advice = f"does inverter-writer run? does anybody publish {inverter.topic}, and may we read it?"
         return [wrong(name, "its writer has never reached it", advice)]
     found = [_alive(name, heard), _rating(inverter, capability), *_control(inverter, site, heard)]
-    if capability.control_model is None:
+    if capability.control_model is None and capability.driver is None:
         sentence = "it has no control model: it cannot be limited"
         found.append(
             wrong(name, sentence, "switch on its remote control (`power control`), or update its firmware")
@@ -96,7 +98,7 @@ def _inverter(inverter: Inverter, site: Site, heard: Evidence) -> list[Finding]:
         found_w = watts(capability.found_limit_w)
         sentence = f"it was found limited to {found_w}: the installer's limit? It stays in force"
         found.append(doubt(name, sentence, f"if it is none, `dynexport adopt {name}` lets us loosen it"))
-    return [*found, _when_we_die(name, capability)]
+    return [*found, _when_we_die(inverter, capability)]
 
 
 def _alive(name: str, heard: Evidence) -> Finding:
@@ -164,13 +166,14 @@ def _control(inverter: Inverter, site: Site, heard: Evidence) -> list[Finding]:
             return [ok(inverter.id, f"it follows: limited to {watts(control.applied_w)}")]
 
 
-def _when_we_die(name: str, capability: m.InverterCapability) -> Finding:
-    sentence = of_capability("it", capability)
+def _when_we_die(inverter: Inverter, capability: m.InverterCapability) -> Finding:
+    name, sentence = inverter.id, of_capability("it", capability)
     match capability.hardware_fallback:
         case m.HardwareFallback.CHOSEN_W:
             return ok(name, sentence)
         case m.HardwareFallback.RELEASES_LIMIT:
-            return wrong(name, sentence, f"set `revert_timer_s` to 0 for {name}; {KEEP}")
+            advice = f"set `revert_timer_s` to 0 for {name}; {KEEP}"
+            return wrong(name, sentence, advice if isinstance(inverter, SunSpecInverter) else KEEP)
         case _:
             return doubt(name, sentence, KEEP)
 

@@ -93,6 +93,9 @@ def inverters(found: Sequence[Found], old: Sequence[Entry], phases: int) -> list
     typed = [before for before in old if not any(_same_place(device, [before]) for device in candidates)]
     for before in typed:
         if yes(f"Keep the inverter {before.get('id')}?", True):
+            if before.get("driver") == MQTT:
+                entries.append(_inverter(dict(before), taken, phases, before))
+                continue
             unit = before.get("unit", 1)
             moved = {
                 **_elsewhere(before),

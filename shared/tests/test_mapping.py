@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dynexport.mapping import Mapping, Odd, find, moment
 from dynexport.settings.models import MqttMeter
-from meter_reader.mapping import Mapping, Odd, find, moment
 
 PREDECESSOR = {
     "realPower": {"type": "perPhaseNet", "phaseA": -1000.5, "phaseB": -500, "phaseC": None, "net": -1500.5},

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from dynexport.inbox import LARGEST_PAYLOAD
-from dynexport.settings.models import Battery, MeterFields, MqttMeter, Uncontrolled
+from dynexport.settings.base import Section
+from dynexport.settings.models import MeterFields
 
-POWERS = ("power_w", "power_a_w", "power_b_w", "power_c_w", "reactive_var")
+POWERS = ("power_w", "power_a_w", "power_b_w", "power_c_w", "reactive_var", "available_w")
+WORDS = ("state",)
+MAX_AHEAD_S = 5.0
 OTHER_WAY_ROUND = {"import_wh": "export_wh", "export_wh": "import_wh"}
 MILLISECONDS_ABOVE = 1e11  # as seconds this would be the year 5138
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
@@ -39,23 +42,35 @@ class Odd(Exception):
 class Sample:
     """Numbers by their name in the contract, signed as there; `measured_at` None: the publisher does not say.
 
-    `left_out` names what was there and is no number: not needed for control, so the rest still counts.
+    `left_out` names what was there and is no number: not needed for control, so the rest still counts. `words` are
+    what is no number by its nature, as it stands there.
     """
 
     values: dict[str, float]
     measured_at: datetime | None = None
     left_out: tuple[str, ...] = ()
+    words: dict[str, Any] = field(default_factory=dict)
+
+
+class Mapped(Protocol):
+    """What `site.yaml` says of a publisher; a `fields` is a section of paths, `power_w` among them."""
+
+    @property
+    def fields(self) -> Section | None: ...  # noqa: D102
+    @property
+    def scale(self) -> float: ...  # noqa: D102
+    @property
+    def invert(self) -> bool: ...  # noqa: D102
 
 
 class Mapping:
     """How one publisher's messages are read: by the fields of `site.yaml`, else by the `shipped` ones."""
 
-    def __init__(
-        self, settings: MqttMeter | Battery | Uncontrolled, shipped: MeterFields | None = None
-    ) -> None:
+    def __init__(self, settings: Mapped, shipped: Section | None = None) -> None:
         fields = settings.fields or shipped or PREDECESSOR
         paths: dict[str, str] = fields.model_dump(exclude_none=True)
         self._time_path = paths.pop("measured_at", None)
+        self._words = {name: paths.pop(name) for name in WORDS if name in paths}
         self._paths = paths
         self._factor = -settings.scale if settings.invert else settings.scale
         self._invert = settings.invert
@@ -78,7 +93,8 @@ class Mapping:
         if "power_w" not in values:
             raise Odd(f"`{self._paths['power_w']}` is missing")
         measured_at = None if self._time_path is None else moment(find(document, self._time_path))
-        return Sample(values, measured_at, tuple(left_out))
+        words = {name: find(document, path) for name, path in self._words.items()}
+        return Sample(values, measured_at, tuple(left_out), words)
 
     def _name(self, name: str) -> str:
         return OTHER_WAY_ROUND.get(name, name) if self._invert else name
@@ -136,3 +152,13 @@ def decode(payload: bytes) -> Any:
         return json.loads(payload, parse_int=float)
     except (ValueError, RecursionError) as error:
         raise Odd(f"not JSON: {str(error)[:80]}") from error
+
+
+def doubt(measured_at: datetime, now: datetime, oldest_s: float) -> str | None:
+    """Why a reading of that moment is no news; None when it is. Both clocks are wall clocks."""
+    age_s = (now - measured_at).total_seconds()
+    if age_s > oldest_s:
+        return f"measured {age_s:.1f} s ago, {oldest_s:g} s is the most"
+    if age_s < -MAX_AHEAD_S:
+        return f"measured {-age_s:.1f} s in the future: one of the two clocks is wrong"
+    return None
