@@ -74,7 +74,9 @@ def watch(
 
 def _whole(snapshot: Snapshot, site: Site | None) -> bool:
     """Whether all that the one line tells was heard; without a site.yaml one inverter is enough."""
-    wanted = {inverter.id for inverter in site.inverters} if site else {*snapshot.readings, *snapshot.controls}
+    wanted = (
+        {inverter.id for inverter in site.inverters} if site else {*snapshot.readings, *snapshot.controls}
+    )
     inverters = bool(snapshot.readings) and wanted <= snapshot.readings.keys()
     return inverters and snapshot.meter is not None and snapshot.active is not None
 

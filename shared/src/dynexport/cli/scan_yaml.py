@@ -7,6 +7,7 @@ from collections.abc import Container, Iterator, Sequence
 from dynexport.cli.fallback_words import when_we_die
 from dynexport.messages import Scope
 from dynexport.modbus.address import Address, TcpAddress
+from dynexport.modbus.registers.catalogue import description
 from dynexport.modbus.scan import Found, Kind
 
 HEAD = """\
@@ -35,7 +36,6 @@ NO_METER = (
     "# CHANGE: no meter was found, and without one this file is not whole. `dynexport devices` lists them:"
 )
 THREE_PHASE = (102, 103, 112, 113, 202, 203, 204, 212, 213, 214)
-METER_SAYS_EXPORT = ("solaredge",)
 USUAL_ZONE = "Australia/Sydney"
 USUAL_BROKER = ("localhost", 1883)
 
@@ -57,7 +57,9 @@ def _lines(devices: Sequence[Found], broker: tuple[str, int], zone: str) -> Iter
     host, port = broker
     yield SITE.format(zone=zone, phases=phases, broker=host, port=port).rstrip()
     inverters = [device for device in devices if device.kind is Kind.INVERTER]
-    turned = {(each.address, each.unit) for each in inverters if each.device in METER_SAYS_EXPORT}
+    turned = {
+        (each.address, each.unit) for each in inverters if each.device and _meter_says_export(each.device)
+    }
     yield from _meters([device for device in devices if device.kind is Kind.METER], turned)
     usable = [device for device in inverters if _usable(device)]
     yield "inverters:" if usable else "inverters: []  # CHANGE: none was found that can be entered"
@@ -132,3 +134,7 @@ def _where(address: Address) -> str:
         return f"tcp: {{host: {address.host}, port: {address.port}}}"
     line = f"baudrate: {address.baudrate}, parity: {address.parity}, stopbits: {address.stopbits}"
     return f"serial: {{port: {address.port}, {line}}}"
+
+
+def _meter_says_export(device: str) -> bool:
+    return description(device).sunspec_meter == "export"

@@ -144,7 +144,11 @@ def _method(report: Report) -> list[str]:
     allowed = f"{band_w:.0f} W is {100 * TOLERANCE:.0f} % of the {report.rated_w:.0f} W that the inverters are rated"
     return [
         "<h2>How it was judged</h2>",
-        *([f"<p><b>Shortened</b>: distributors ask for {HOLD_S:.0f} s at each level.</p>"] if hold_s < HOLD_S else []),
+        *(
+            [f"<p><b>Shortened</b>: distributors ask for {HOLD_S:.0f} s at each level.</p>"]
+            if hold_s < HOLD_S
+            else []
+        ),
         "<p>Each level was asked for as an export limit of the owner's (<code>limit/manual</code>). It counts as "
         f"passed when export came within {band_w:.0f} W of it in {WITHIN_S:.0f} s and stayed there for {hold_s:.0f} s, "
         f"{loads}. {allowed}, not of the level: what inverters and meters are off by goes with their size, and 4 % of "

@@ -107,7 +107,9 @@ def _numbers(description: Description, source: Source) -> Iterator[Problem]:
     for place, register in [*measured(description), *named]:
         if register is not None and register.scale == 0:
             hint = "what one step of the raw number is, for example 0.1; negative turns the sign"
-            yield source.problem((*place, "scale"), "must not be 0: nothing else would ever be read", hint=hint)
+            yield source.problem(
+                (*place, "scale"), "must not be 0: nothing else would ever be read", hint=hint
+            )
 
 
 def _words(description: Description, source: Source) -> Iterator[Problem]:
