@@ -245,7 +245,7 @@ class Description(Section):
     identity: Identity = Field(default=Identity(), description="Who it says it is.")
     sunspec_meter: Literal["import", "export"] | None = Field(
         default=None,
-        description="What a SunSpec meter behind an inverter, on its unit id, takes as positive; `scan` then says `invert`.",
+        description="What a SunSpec meter behind an inverter, on its unit id, takes as positive (`invert`).",
     )
     rating: Rating = Field(default=Rating(), description="What 100 percent is.")
     blocks: tuple[Block, ...] = Field(
