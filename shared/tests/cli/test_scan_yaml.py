@@ -90,3 +90,9 @@ def test_what_is_missing_is_said_in_its_place() -> None:
     nameless = Found(PLACE, 1, Kind.INVERTER, (1, 103))
     assert not whole([METER, nameless])
     assert "does not say its rating: enter it by hand" in site_yaml([METER, nameless])
+
+
+def test_a_meter_of_a_make_that_counts_export_as_positive_is_turned(tmp_path: Path) -> None:
+    site = loaded(tmp_path, replace(METER, invert=True), ROOF)
+    assert isinstance(site.meter, SunSpecMeter)
+    assert site.meter.invert

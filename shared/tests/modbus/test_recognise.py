@@ -94,3 +94,10 @@ def test_a_silent_unit_is_asked_only_for_the_makes_whose_usual_unit_it_is(server
 def test_whoever_can_be_recognised_says_its_rating(name: str) -> None:
     found = description(name)
     assert not found.recognise or found.rating.max_w is not None
+
+
+def test_a_solaredges_own_meter_is_turned_because_it_counts_export_as_positive(server: Any) -> None:
+    common = [1, 65, *text("SolarEdge", 16), *text("SE10K", 16), *([0] * 16), *text("7E123456", 16), 1]
+    server.put(1, 40000, *SUNS, *common, 103, 50, *([0] * 50), 203, 105, *([0] * 105), *END)
+    server.put(1, 0xF304, 0x4000, 0x461C)
+    assert [found.invert for found in look(server.address, (1,), 0.3)] == [False, True]

@@ -83,6 +83,8 @@ def _meters(meters: Sequence[Found]) -> Iterator[str]:
         yield f"{mark}  # {_name(device)}{_sureness(device)}"
         for line in _driver(device):
             yield f"{mark}  {line}"
+        if device.invert:
+            yield f"{mark}  invert: true  # this make counts export as positive; `dynexport doctor --step` shows it"
         yield f"{mark}  location: feed_in  # CHANGE: `consumption` when it measures what the house uses"
 
 
