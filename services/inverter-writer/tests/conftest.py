@@ -11,7 +11,7 @@ import pytest
 
 from dynexport.clock import FakeClock
 from dynexport.messages import InverterState
-from dynexport.modbus.endpoint import Endpoint, TcpAddress, Unreachable
+from dynexport.modbus.endpoint import Endpoint, ModbusError, Refused, TcpAddress, Unreachable
 from dynexport.modbus.inverter_values import ControlValues, InverterIdentity, InverterStatus, InverterValues
 from dynexport.testing.builders import SITE, site
 from inverter_writer.acceptance import Accepted
@@ -41,6 +41,9 @@ class Roof:
     reachable: bool = True
     loses_writes: bool = False
     loses_answers: bool = False
+    holds_at_least_pct: float = 0.0
+    never_enables: bool = False
+    refuses_to_enable: bool = False
     revert: tuple[float, int] | None = None
     calls: list[str] = field(default_factory=list)
 
@@ -73,7 +76,10 @@ class Roof:
         self._call(f"limit {limit_pct:g} {revert_s}")
         if self.loses_writes:
             raise Unreachable("no answer")
-        self.limit_pct, self.enabled, self.revert = limit_pct, True, (revert_pct, revert_s)
+        self.limit_pct = max(limit_pct, self.holds_at_least_pct)
+        self.enabled, self.revert = not (self.never_enables or self.refuses_to_enable), (revert_pct, revert_s)
+        if self.refuses_to_enable:
+            raise Refused("no", 2)
         if self.loses_answers:
             raise Unreachable("no answer")
 
@@ -107,7 +113,7 @@ class Bench:
         self.clock.advance(seconds)
         try:
             self.job.run(NOWHERE, self.clock.mono())
-        except Unreachable as error:
+        except ModbusError as error:
             self.job.failed(error, self.clock.mono())
 
     def setpoint(self, target_w: float, connect: bool = True, seq: int = 1) -> None:
@@ -118,6 +124,17 @@ class Bench:
         for _ in range(turns):
             self.setpoint(target_w)
             self.turn(seconds)
+
+    def hours(self, target_w: float, hours: float) -> int:
+        """How often something was written in that time, looked at once a second, the engine speaking all the while."""
+        before = len(self.roof.writes)
+        for _ in range(round(hours * 3600)):
+            self.setpoint(target_w)
+            if self.job.due(self.clock.mono() + 1.0) <= 0.0:
+                self.turn(1.0)
+            else:
+                self.clock.advance(1.0)
+        return len(self.roof.writes) - before
 
     def stop(self) -> None:
         self.job.begin_stop()

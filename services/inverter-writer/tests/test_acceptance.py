@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dynexport.messages import Scope, Setpoint
 from inverter_writer.acceptance import Acceptance
@@ -98,9 +100,18 @@ def test_a_flood_of_engine_ids_is_forgotten() -> None:
     assert len(acceptance._seqs) <= 16
 
 
-def test_another_engine_that_does_not_know_of_export_cannot_end_the_export_limit_that_is_held() -> None:
+@given(
+    standing_w=st.one_of(st.none(), st.floats(0, 10_000)),
+    other_w=st.one_of(st.none(), st.floats(0, 10_000)),
+    targets_w=st.tuples(st.floats(0, 10_000), st.floats(0, 10_000)),
+    share_w=st.floats(0, 5_000),
+)
+def test_another_engines_word_loosens_no_export_limit(
+    standing_w: float | None, other_w: float | None, targets_w: tuple[float, float], share_w: float
+) -> None:
     acceptance = Acceptance()
-    assert acceptance.offer(setpoint(4000.0, 1, export_limit_w=0.0), 0.0) is None
-    assert acceptance.offer(setpoint(4000.0, 1, engine="b"), 1.0) is None
+    acceptance.offer(setpoint(targets_w[0], 1, export_limit_w=standing_w), 0.0)
     assert acceptance.accepted is not None
-    assert acceptance.accepted.limit_w(Scope.EXPORT, 1500.0) == 0.0
+    before_w = acceptance.accepted.limit_w(Scope.EXPORT, share_w)
+    acceptance.offer(setpoint(targets_w[1], 1, "b", export_limit_w=other_w), 1.0)
+    assert acceptance.accepted.limit_w(Scope.EXPORT, share_w) <= before_w

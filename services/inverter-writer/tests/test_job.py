@@ -202,3 +202,24 @@ def test_who_it_is_is_asked_once_a_minute_only(bench: Any) -> None:
     assert running.roof.calls.count("identify") == 1
     running.follow(2000.0, 10)
     assert running.roof.calls.count("identify") == 2
+
+
+@pytest.mark.parametrize("max_w", [1e-40, 900.0, 200_000.0])
+def test_a_rating_far_from_site_yaml_is_not_believed_and_the_one_before_counts(
+    bench: Any, max_w: float
+) -> None:
+    running = bench()
+    running.follow(2000.0, 4)
+    running.roof.max_w = max_w
+    running.follow(2000.0, 240)
+    assert running.roof.limit_pct == 20.0
+
+
+def test_an_inverter_whose_first_rating_is_far_from_site_yaml_is_a_fault_and_not_written(bench: Any) -> None:
+    running = bench(max_w=900.0)
+    running.follow(2000.0, 10)
+    assert "site.yaml" in running.job.fault
+    assert running.roof.writes == []
+    running.roof.max_w = 10_000.0
+    running.follow(2000.0, 10)
+    assert (running.job.fault, running.roof.limit_pct) == (None, 20.0)

@@ -212,25 +212,6 @@ def test_an_inverter_replaced_while_we_run_is_met_anew(bench: Any, tmp_path: Pat
     assert (running.roof.limit_pct, found_and_adopted(running)) == (40.0, (4000.0, False))
 
 
-def test_a_looser_value_that_always_returns_is_overwritten_ever_more_seldom(
-    bench: Any, tmp_path: Path
-) -> None:
-    running = bench(state_dir=tmp_path)
-    running.follow(3000.0, 4)
-    running.roof.calls.clear()
-    for _ in range(3600):
-        running.roof.limit_pct = 31.0
-        running.follow(3000.0, 1, seconds=1.0)
-    assert 5 <= len(running.roof.writes) <= 12, "a device that keeps another value would be worn out in weeks"
-    running.roof.calls.clear()
-    running.follow(2000.0, 2, seconds=1.0)
-    assert running.roof.writes == ["limit 20 0"], "a tightening waits for nothing"
-    running.follow(2000.0, 1300, seconds=1.0)
-    running.roof.limit_pct = 31.0
-    running.follow(2000.0, 2, seconds=1.0)
-    assert running.roof.limit_pct == 20.0, "after quiet minutes the next one is overwritten at once"
-
-
 def test_after_a_days_writes_a_limit_that_persists_is_only_tightened(bench: Any, tmp_path: Path) -> None:
     running = bench(state_dir=tmp_path)
     for number in range(60):

@@ -326,3 +326,24 @@ def test_a_house_that_takes_more_takes_it_from_the_loads_within_5_s(refresh_s: f
 @pytest.mark.parametrize("seed", range(12))
 def test_nothing_that_obeys_keeps_a_limit_broken_whatever_happens(seed: int) -> None:
     assert home_run(seed)[1] is None
+
+
+@pytest.mark.parametrize("said_w", [3000.0, 3e6, 1e8, -1e8, 0.0])
+def test_a_load_whose_reading_is_wrong_takes_the_site_a_fifth_over_its_import_limit_at_most(
+    said_w: float,
+) -> None:
+    one = night(
+        home(
+            loads=[LoadModel(3000.0)], batteries=[BatteryModel(5000.0, 5000.0)], load_w=1000.0, silent={"l0"}
+        )
+    )
+
+    def lie(one: Home) -> None:
+        now = one.clock.now()
+        said = m.PowerReading(issued_at=now, measured_at=now, power_w=said_w)
+        one.bus.deliver(topics.LOAD_READING, said, "l0")
+
+    one.before_tick = lie
+    one.state("csip", import_limit_w=2000.0, storage_target_w=-4000.0)
+    one.run(60.0)
+    assert worst_import_w(one, 30.0) <= 1.2 * 2000.0

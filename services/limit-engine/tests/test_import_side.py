@@ -104,3 +104,23 @@ def test_only_a_battery_that_we_may_command_counts_as_charging() -> None:
     one.beside.batteries["wall"].meters.hear(1.0, 1.0, -3000.0)
     one.beside.loads["boiler"].told_w = 0.0
     assert one.beside.used_w(0.5, 1.0, 1.0) == (3000.0, 3000.0)
+
+
+def test_a_reading_beyond_what_was_told_counts_for_10_s_and_then_only_as_what_was_told() -> None:
+    one = side()
+    boiler = one.beside.loads["boiler"]
+    used_w = []
+    for second in range(20):
+        boiler.meters.lately.keep(5000.0 if second < 5 else 1000.0, second)
+        boiler.meters.hear(second, second, 5000.0)
+        used_w.append(boiler.used_w(second, second, second)[1])
+    assert used_w[14] == 5000.0
+    assert used_w[15:] == [1000.0] * 5
+
+
+def test_what_one_was_told_lately_does_not_grow_without_end() -> None:
+    lately = side().beside.loads["boiler"].meters.lately
+    for tick in range(10_000):
+        lately.keep(tick % 3, tick * 0.2)
+    assert len(lately._told) <= 52
+    assert lately.most_w(2000.0) == 2.0

@@ -66,6 +66,7 @@ def test_a_serial_line_and_a_described_meter_stand_as_they_were_asked(tmp_path: 
         (ROOF, "it holds its last limit for ever when Dynexport dies"),
         (HYBRID, "GoodWe; how sure its registers are: agreed"),
         (HYBRID, "its limit is one of the site's export"),
+        (HYBRID, "it goes on holding the site's export by its own meter"),
         (UNSURE, "# i_have_tested_this: true"),
         (UNSURE, "does something that nobody knows"),
     ],
@@ -96,3 +97,4 @@ def test_a_meter_of_a_make_that_counts_export_as_positive_is_turned(tmp_path: Pa
     site = loaded(tmp_path, replace(METER, invert=True), ROOF)
     assert isinstance(site.meter, SunSpecMeter)
     assert site.meter.invert
+    assert not loaded(tmp_path, METER, ROOF).meter.invert

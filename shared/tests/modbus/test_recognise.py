@@ -35,7 +35,7 @@ def test_an_sma_is_known_by_its_device_type(server: Any) -> None:
     assert (found.device, found.unit, found.kind, found.rated_w) == ("sma-core1", 3, Kind.INVERTER, 50000.0)
     assert (found.manufacturer, found.model, found.serial) == ("SMA", "9338", str(0x12345678))
     assert (found.scope, found.confidence, found.fallback) == (
-        Scope.GENERATION, "agreed", HardwareFallback.HOLDS_LAST,
+        Scope.GENERATION, "agreed", HardwareFallback.UNKNOWN,
     )  # fmt: skip
 
 

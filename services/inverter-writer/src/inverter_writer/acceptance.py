@@ -65,17 +65,16 @@ class Acceptance:
             self.holder = None
 
     def _tighten(self, setpoint: Setpoint, mono: float) -> None:
-        """Another engine's word while the lease is held can only tighten, and feeds the deadline."""
+        """Another engine's word while the lease is held can only tighten, and feeds the deadline.
+
+        One that does not know of scope `export` means no more export than what it lets be made.
+        """
         standing = self.accepted
         target_w = setpoint.target_w if standing is None else min(setpoint.target_w, standing.target_w)
-        export_w = None if standing is None else standing.export_limit_w
-        if standing is None:
-            export_w = setpoint.export_limit_w
-        elif (
-            export_w is not None
-        ):  # one that does not know of it may not end it: what it lets make is no more
-            said_w = setpoint.export_limit_w
-            export_w = min(export_w, setpoint.target_w if said_w is None else said_w)
+        export_w = setpoint.export_limit_w
+        if standing is not None:
+            said_w = setpoint.target_w if export_w is None else export_w
+            export_w = None if standing.export_limit_w is None else min(said_w, standing.export_limit_w)
         connect = setpoint.connect and (standing is None or standing.connect)
         self._accept(setpoint, target_w, export_w, connect, mono)
 

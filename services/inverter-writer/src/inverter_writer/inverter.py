@@ -19,7 +19,7 @@ from inverter_writer.acceptance import Accepted
 from inverter_writer.decision import Device, Wanted, device_of, first_contact, for_device, wanted
 from inverter_writer.handover import Handover
 from inverter_writer.pen import Pen
-from inverter_writer.rationing import PERSISTENT, VOLATILE, Quarrel, is_urgent, wait_s
+from inverter_writer.rationing import PERSISTENT, VOLATILE, is_urgent, wait_s
 from inverter_writer.readback import Readback, Verdict
 from inverter_writer.report import UNKNOWN, Report, Rules
 
@@ -28,6 +28,7 @@ IDENTIFY_EVERY_S = 60.0
 SILENT_S = 5.0
 ASLEEP = (InverterState.OFF, InverterState.SLEEPING)
 ASLEEP_BELOW_W = 20.0
+FAR_OFF = 10.0
 
 
 class InverterJob:
@@ -76,7 +77,6 @@ class InverterJob:
         self._status_at = float("-inf")
         self._writes_per_day = writes_per_day(settings)
         self._pace = PERSISTENT if self.found.persists else VOLATILE
-        self._quarrel = Quarrel()
 
     @property
     def applied_w(self) -> float | None:
@@ -212,6 +212,7 @@ class InverterJob:
         self._identify_at = mono + IDENTIFY_EVERY_S
         try:
             identity = driver.identify()
+            self._doubt(identity.max_w)
         except BadValue:  # a rating that makes no sense now: what it was is the best that is known
             if self.device is None:
                 raise
@@ -219,6 +220,12 @@ class InverterJob:
             if identity != self.identity:
                 self._identify(identity)
         self._anew = False
+
+    def _doubt(self, max_w: float) -> None:
+        """Percents of a rating far below the true one would be no limit at all."""
+        rated_w = self.settings.rated_w
+        if not rated_w / FAR_OFF <= max_w <= rated_w * FAR_OFF:
+            raise BadValue(f"its rating reads {max_w:g} W, and `rated_w` in site.yaml is {rated_w:g} W")
 
     def _identify(self, identity: InverterIdentity) -> None:
         self.identity = identity
@@ -241,6 +248,8 @@ class InverterJob:
             return
         verdict = self.readback.see(read_pct, self.pen.written.percent, device.resolution_pct, mono)
         self._tighter_pct = read_pct if verdict is Verdict.LEAVE else None
+        if verdict is Verdict.OURS:
+            self.pen.stands(mono)
         if verdict is Verdict.OVERWRITE:
             self._overwrite(driver, read_pct, mono)
         if self.pen.connected is False and control.connected:
@@ -269,15 +278,18 @@ class InverterJob:
         return device
 
     def _overwrite(self, driver: InverterDevice, read_pct: float, mono: float) -> None:
-        """Ours goes in again; on registers that persist a tighter value that stays is one found, and caps it."""
+        """Ours goes in again; on registers that persist a tighter value that stays is one found, and caps it.
+
+        There a looser one is overwritten ever more seldom where ours does not stay: `sparing.py`.
+        """
         assert self.pen.written is not None
         tighter = read_pct < self.pen.written.percent
-        if self.found.persists and not tighter and not self._quarrel.again(mono):
-            return
         device = self._meet(read_pct) if self.found.persists and tighter else self._capped()
         assert device is not None
         percent, _ = for_device(self.wanted(mono), device)
-        self._write(driver, percent, mono)
+        if self.pen.again(driver, device, percent, mono):
+            self._tighter_pct = None
+            self._tell()
 
     def _write_if_due(self, driver: InverterDevice, mono: float) -> None:
         device = self._capped()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dynexport.modbus.drivers import InverterDevice
+from dynexport.modbus.endpoint import ModbusError, Unreachable
+from dynexport.modbus.sunspec import BadValue
 from dynexport.settings.models import Inverter
 from inverter_writer.decision import Device, revert_percent
 from inverter_writer.handover import Handover
 from inverter_writer.rationing import Standing
+from inverter_writer.sparing import Sparing
 
 REVERT_S = 25
 EARLY_S = 1.0
@@ -21,6 +24,7 @@ class Pen:
         self._settings = settings
         self._share_w = share_w
         self._found = found
+        self._sparing = Sparing()
 
     def limit(
         self,
@@ -34,13 +38,46 @@ class Pen:
     ) -> None:
         """Write a limit, with the device's own timer where it is of use; `last`: nobody will refresh it.
 
-        On registers that persist nothing is written where `standing_pct` is that limit already.
+        On registers that persist nothing is written where `standing_pct` is that limit already; raises BadValue while
+        they are spared, because writes before were refused.
         """
-        if not (self._found.persists and _same(standing_pct, percent, device)):
+        if not self._found.persists:
             self._write(driver, device, percent, last=last)
+        elif not _same(standing_pct, percent, device):
+            self._write_sparingly(driver, device, percent, mono, last=last)
         self.written = Standing(percent, mono)
 
-    def _write(self, driver: InverterDevice, device: Device, percent: float, *, last: bool) -> None:
+    def again(self, driver: InverterDevice, device: Device, percent: float, mono: float) -> bool:
+        """Write what did not stay there; False where registers that persist are spared for now."""
+        if self._found.persists:
+            if self._sparing.wait_s(percent, mono) > 0.0:
+                return False
+            self._sparing.in_vain(percent, mono)
+        self._write(driver, device, percent)
+        self.written = Standing(percent, mono)
+        return True
+
+    def stands(self, mono: float) -> None:
+        """What was written has been read back."""
+        self._sparing.stands(mono)
+
+    def _write_sparingly(
+        self, driver: InverterDevice, device: Device, percent: float, mono: float, *, last: bool
+    ) -> None:
+        wait_s = self._sparing.wait_s(percent, mono)
+        if wait_s > 0.0:
+            raise BadValue(
+                f"it refuses our limit: its memory is spared, and it is tried again in {wait_s:.0f} s"
+            )
+        try:
+            self._write(driver, device, percent, last=last)
+        except Unreachable:  # what arrived of it is read before the next write
+            raise
+        except ModbusError:
+            self._sparing.in_vain(percent, mono)
+            raise
+
+    def _write(self, driver: InverterDevice, device: Device, percent: float, *, last: bool = False) -> None:
         revert_s = 0 if last and device.chooses_revert else self._revert_s(device)
         revert_pct = revert_percent(percent, self._share_w, device)
         if self._found.persists:

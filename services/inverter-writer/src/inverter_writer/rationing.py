@@ -18,30 +18,9 @@ class Pace:
     dead_band_pct: float
 
 
-QUARREL_S, LONGEST_QUARREL_S = 10.0, 600.0
 VOLATILE = Pace(refresh_s=8.0, tighten_s=1.0, raise_s=1.0, dead_band_pct=0.2)
 # flash memory lasts for some 100,000 writes: on change only, and seldom
 PERSISTENT = Pace(refresh_s=math.inf, tighten_s=10.0, raise_s=60.0, dead_band_pct=1.0)
-
-
-@dataclass(slots=True)
-class Quarrel:
-    """A looser value that stands again and again in registers that wear: another master's, or a device that does not
-    keep ours. Ours goes in at once the first time, then ever more seldom; ten quiet minutes end it.
-    """
-
-    _next: float = -math.inf
-    _pause_s: float = QUARREL_S
-
-    def again(self, mono: float) -> bool:
-        """Whether ours may be written over it now."""
-        if mono < self._next:
-            return False
-        if mono - self._next > LONGEST_QUARREL_S:
-            self._pause_s = QUARREL_S
-        self._next = mono + self._pause_s
-        self._pause_s = min(LONGEST_QUARREL_S, 2.0 * self._pause_s)
-        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -9,20 +11,48 @@ from dynexport.settings.devices import Battery, Load
 from limit_engine.history import Series
 
 READING_AGE_S = 5.0
+OBEYS_WITHIN_S = 10.0
+
+
+@dataclass(slots=True)
+class Lately:
+    """The most that one was allowed to use in the last seconds, watts; infinity while nothing was told."""
+
+    _told: deque[tuple[float, float]] = field(default_factory=deque)
+
+    def keep(self, told_w: float, mono: float) -> None:
+        """It is told this now."""
+        while self._told and mono - self._told[0][0] > OBEYS_WITHIN_S:
+            self._told.popleft()
+        if len(self._told) > 1 and self._told[-1][1] == self._told[-2][1] == told_w:
+            self._told.pop()
+        self._told.append((mono, told_w))
+
+    def most_w(self, mono: float) -> float:
+        """Watts."""
+        return max((told_w for at, told_w in self._told if mono - at <= OBEYS_WITHIN_S), default=math.inf)
 
 
 @dataclass(slots=True)
 class Meters:
-    """The readings of one device: its power over time, and when it was heard last (monotonic)."""
+    """The readings of one device: its power over time, and when it was heard last (monotonic).
 
+    `obeyed` is the part of its use (`sign` + for a load, - for a battery) that it was allowed: what a reading says
+    beyond that does not obey us, or is wrong, and leaves room to nobody.
+    """
+
+    sign: float = 1.0
     power: Series = field(default_factory=Series)
+    obeyed: Series = field(default_factory=Series)
+    lately: Lately = field(default_factory=Lately)
     heard: float = float("-inf")
 
     def hear(self, moment: float, mono: float, power_w: float) -> None:
         """A reading, measured at `moment`."""
         if not self.fresh(mono):
-            self.power = Series()
+            self.power, self.obeyed = Series(), Series()
         self.power.add(moment, power_w)
+        self.obeyed.add(moment, self.sign * min(self.sign * power_w, self.lately.most_w(mono)))
         self.heard = mono
 
     def fresh(self, mono: float) -> bool:
@@ -48,7 +78,7 @@ class LoadState:
         """Least and most that it used over a window, watts; silent, it counts as using all that it is allowed."""
         if not self.meters.fresh(mono):
             return self.told_w, self.told_w
-        least_w, most_w = self.meters.power.bounds(start, end)
+        least_w, most_w = self.meters.obeyed.bounds(start, end)
         return max(0.0, least_w), max(0.0, most_w)
 
 
@@ -57,7 +87,7 @@ class BatteryState:
     """A battery that we may command: its readings (+ discharge), and the most that it was allowed to charge."""
 
     settings: Battery
-    meters: Meters = field(default_factory=Meters)
+    meters: Meters = field(default_factory=lambda: Meters(sign=-1.0))
     charge_told_w: float = 0.0
 
     @property
@@ -74,7 +104,7 @@ class BatteryState:
         """Least and most that it charged over a window, watts; silent, it counts as charging all that it is allowed."""
         if not self.meters.fresh(mono):
             return self.charge_told_w, self.charge_told_w
-        least_w, most_w = self.meters.power.bounds(start, end)
+        least_w, most_w = self.meters.obeyed.bounds(start, end)
         return max(0.0, -most_w), max(0.0, -least_w)
 
 

@@ -37,6 +37,7 @@ def remember(loads: Iterable[LoadState], told: dict[str, float], mono: float) ->
         if now_w <= 0.0 < load.told_w:
             load.off_since = mono
         load.told_w = now_w
+        load.meters.lately.keep(now_w, mono)
 
 
 def _switches(load: Load) -> bool:

@@ -103,6 +103,7 @@ class Side:
         for name, battery in self.beside.batteries.items():
             bound_w = self._orders[name].max_charge_w
             battery.charge_told_w = battery.max_charge_w if bound_w is None else bound_w
+            battery.meters.lately.keep(battery.charge_told_w, mono)
         shed = tuple(load.settings.id for load in loads if load.told_w < load.settings.rated_w)
         return Orders(told, self._orders, shed if limits.use.any else (), given_up)
 

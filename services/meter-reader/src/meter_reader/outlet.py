@@ -71,7 +71,10 @@ class Outlet:
 def _by_our_clock(sample: Sample, found: WebReading, now: Moment) -> datetime:
     """When it was measured; now, where its age is too small to tell."""
     assert sample.measured_at is not None
-    measured_at = sample.measured_at + timedelta(seconds=found.offset_s)
+    try:
+        measured_at = sample.measured_at + timedelta(seconds=found.offset_s)
+    except OverflowError:  # one of its two times is beyond all reason: the reading is dropped for its own
+        return sample.measured_at
     if timedelta(0) <= now.wall - measured_at < timedelta(seconds=found.tells_s):
         return now.wall
     ahead_s = (measured_at - now.wall).total_seconds()

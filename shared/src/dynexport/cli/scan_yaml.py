@@ -55,8 +55,8 @@ def _lines(devices: Sequence[Found], broker: tuple[str, int], zone: str) -> Iter
     phases = 3 if any(set(device.models) & set(THREE_PHASE) for device in devices) else 1
     host, port = broker
     yield SITE.format(zone=zone, phases=phases, broker=host, port=port).rstrip()
-    yield from _meters([device for device in devices if device.kind is Kind.METER])
     inverters = [device for device in devices if device.kind is Kind.INVERTER]
+    yield from _meters([device for device in devices if device.kind is Kind.METER])
     usable = [device for device in inverters if _usable(device)]
     yield "inverters:" if usable else "inverters: []  # CHANGE: none was found that can be entered"
     for number, device in enumerate(usable, start=1):
@@ -84,14 +84,14 @@ def _meters(meters: Sequence[Found]) -> Iterator[str]:
         for line in _driver(device):
             yield f"{mark}  {line}"
         if device.invert:
-            yield f"{mark}  invert: true  # this make counts export as positive; `dynexport doctor --step` shows it"
+            yield f"{mark}  invert: true  # this make takes export as positive: watch it before you enable"
         yield f"{mark}  location: feed_in  # CHANGE: `consumption` when it measures what the house uses"
 
 
 def _inverter(device: Found, name: str) -> Iterator[str]:
     yield f"  - id: {name}  # its name in topics: choose your own"
     yield f"    # {_name(device)}{_sureness(device)}"
-    yield f"    # {when_we_die('it', device.fallback)}"
+    yield f"    # {when_we_die('it', device.fallback, scope=device.scope)}"
     if device.scope is Scope.EXPORT:
         yield "    # its limit is one of the site's export, which it holds by its own meter"
     for line in _driver(device):

@@ -25,7 +25,7 @@ ALL_UNITS = (*range(1, 248), 0)
 ANSWERS_WITHIN_S = 1.0
 AT_ONCE = 64
 COMMON = 1
-EXPORT_IS_POSITIVE = "solaredge"  # its SunSpec meters, against the usual sign (devices.md, section 3)
+EXPORT_IS_POSITIVE = "SolarEdge"  # its SunSpec meters, against the usual sign (devices.md, section 3)
 INVERTERS = (*sunspec_readings.MODELS, sunspec_readings.MEASURED)
 
 
@@ -153,7 +153,7 @@ def _meter(device: SunSpecDevice, inverter: Found) -> Found:
 
 
 def _turned(manufacturer: str | None) -> bool:
-    return EXPORT_IS_POSITIVE in (manufacturer or "").casefold()
+    return EXPORT_IS_POSITIVE.casefold() in (manufacturer or "").casefold()
 
 
 def _described(endpoint: Endpoint, unit: int, name: str) -> Found:
