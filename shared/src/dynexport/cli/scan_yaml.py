@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from dynexport.cli.fallback_words import when_we_die
 from dynexport.messages import Scope
 from dynexport.modbus.address import Address, TcpAddress
-from dynexport.modbus.registers.catalogue import description
 from dynexport.modbus.scan import Found, Kind
 
 HEAD = """\
@@ -57,10 +56,7 @@ def _lines(devices: Sequence[Found], broker: tuple[str, int], zone: str) -> Iter
     host, port = broker
     yield SITE.format(zone=zone, phases=phases, broker=host, port=port).rstrip()
     inverters = [device for device in devices if device.kind is Kind.INVERTER]
-    turned = {
-        (each.address, each.unit) for each in inverters if each.device and _meter_says_export(each.device)
-    }
-    yield from _meters([device for device in devices if device.kind is Kind.METER], turned)
+    yield from _meters([device for device in devices if device.kind is Kind.METER])
     usable = [device for device in inverters if _usable(device)]
     yield "inverters:" if usable else "inverters: []  # CHANGE: none was found that can be entered"
     for number, device in enumerate(usable, start=1):
@@ -75,11 +71,8 @@ def _usable(device: Found) -> bool:
     return device.kind is Kind.INVERTER and bool(device.rated_w)
 
 
-def _meters(meters: Sequence[Found], turned: Container[tuple[Address, int]]) -> Iterator[str]:
-    """The first counts, one of its own before one that an inverter passes on; the others stand below as comments.
-
-    `turned`: at these places and units a SunSpec meter takes export as positive.
-    """
+def _meters(meters: Sequence[Found]) -> Iterator[str]:
+    """The first counts, one of its own before one that an inverter passes on; the others stand below as comments."""
     if not meters:
         yield NO_METER
         yield "# meter: {driver: registers, device: sdm630, tcp: {host: 192.0.2.10}, unit: 1}"
@@ -90,7 +83,7 @@ def _meters(meters: Sequence[Found], turned: Container[tuple[Address, int]]) -> 
         yield f"{mark}  # {_name(device)}{_sureness(device)}"
         for line in _driver(device):
             yield f"{mark}  {line}"
-        if device.device is None and (device.address, device.unit) in turned:
+        if device.invert:
             yield f"{mark}  invert: true  # this make takes export as positive: watch it before you enable"
         yield f"{mark}  location: feed_in  # CHANGE: `consumption` when it measures what the house uses"
 
@@ -134,7 +127,3 @@ def _where(address: Address) -> str:
         return f"tcp: {{host: {address.host}, port: {address.port}}}"
     line = f"baudrate: {address.baudrate}, parity: {address.parity}, stopbits: {address.stopbits}"
     return f"serial: {{port: {address.port}, {line}}}"
-
-
-def _meter_says_export(device: str) -> bool:
-    return description(device).sunspec_meter == "export"

@@ -243,10 +243,6 @@ class Description(Section):
         default=(), description="`dynexport scan` takes it for this when all hold."
     )
     identity: Identity = Field(default=Identity(), description="Who it says it is.")
-    sunspec_meter: Literal["import", "export"] | None = Field(
-        default=None,
-        description="What a SunSpec meter behind an inverter, on its unit id, takes as positive (`invert`).",
-    )
     rating: Rating = Field(default=Rating(), description="What 100 percent is.")
     blocks: tuple[Block, ...] = Field(
         min_length=1, description="What is read at every poll; `read` lies within."
