@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from bench.__main__ import machine
 from bench.scenarios import LIMIT_W, LOAD_HIGH_W, SETTLE_S, Figure, limit_to_zero, load_down
@@ -25,9 +26,9 @@ REASONS: dict[str, str] = {}
 HEAD = """\
 <!-- Written by `make bench-makes`: do not edit. -->
 
-# Each described make in the closed loop
+# Each driver and described make in the closed loop
 
-Every device of [devices.md](devices.md) in the simulator of its own registers, with the whole stack: the slowest of
+Every driver, and every device of [devices.md](devices.md), in the simulator, with the whole stack: the slowest of
 {repeats}, on {machine}. "Load step": house load 5000 to 500 W under 1500 W, until the export is within the
 limit and 30 W for good; it must be done in 6.5 s. "Limit to 0": 5000 W to 0 on the bus, until the export is below 50 W;
 in 6 s. In bold what is missed, and why. A meter is measured with a SunSpec inverter, an inverter with a SunSpec meter.
@@ -35,6 +36,15 @@ in 6 s. In bold what is missed, and why. A meter is measured with a SunSpec inve
 | `device` | what | load step | limit to 0 |
 |---|---|---|---|
 """
+
+
+OTHERS: dict[str, dict[str, Any]] = {
+    "meter `powerwall`": {"web_meter": {"driver": "powerwall", "password": "solar", "poll_s": 1}},
+    "meter `solar_api`": {"web_meter": {"driver": "solar_api"}},
+    "inverter `mqtt`": {"behind_mqtt": {}},
+    "inverter `sunspec`, 704": {"map": "der"},
+    "inverter `sunspec`, 123": {},
+}
 
 
 def inverters() -> list[str]:
@@ -47,11 +57,16 @@ def meters() -> list[str]:
     return [name for name in names() if description(name).kind == "meter" and name not in BEHIND.values()]
 
 
+def shape(name: str) -> dict[str, Any]:
+    """What is special in its site."""
+    if name in OTHERS:
+        return OTHERS[name]
+    return {"device": name} if description(name).kind == "inverter" else {"meter_device": name}
+
+
 def measure(name: str, repeats: int, rng: random.Random) -> Iterator[Figure]:
     """The figures of one make: an inverter with a SunSpec meter, or a meter with a SunSpec inverter."""
-    found = description(name)
-    shape = {"device": name} if found.kind == "inverter" else {"meter_device": name}
-    with stack(export_limit_w=5000.0, **shape) as site:
+    with stack(export_limit_w=5000.0, **shape(name)) as site:
         site.start(CONTROL)
         site.limit(LIMIT_W)
         site.wait(SETTLE_S + 15.0)
@@ -77,9 +92,14 @@ def row(name: str, found: Sequence[Figure]) -> str:
         cells.append(
             f"{worst_s:.1f} s" if worst_s <= must_s else f"**{worst_s:.1f} s**: {REASONS.get(name, MISSED)}"
         )
+    return f"| {_what(name)} | {' | '.join(cells)} |"
+
+
+def _what(name: str) -> str:
+    if name in OTHERS:
+        return f"{name} | {name.split()[0]}"
     limit = description(name).limit
-    kind = f"inverter, limits {limit.scope.value}" if limit else "meter"
-    return f"| `{name}` | {kind} | {' | '.join(cells)} |"
+    return f"`{name}` | " + (f"inverter, limits {limit.scope.value}" if limit else "meter")
 
 
 def main() -> None:
@@ -93,7 +113,7 @@ def main() -> None:
     with ThreadPoolExecutor(2) as pool:
         runs = {
             name: pool.submit(figures, name, options.repeats, rng)
-            for name in options.only or [*inverters(), *meters()]
+            for name in options.only or [*OTHERS, *inverters(), *meters()]
         }
         for name, run in runs.items():
             lines.append(row(name, run.result()))

@@ -135,6 +135,13 @@ def test_what_an_inverter_does_when_we_die_is_not_softened(
     assert [finding.verdict for finding in found if words in finding.sentence] == [verdict]
 
 
+def test_an_inverter_that_holds_the_export_itself_is_not_said_to_leave_the_house_alone() -> None:
+    told = capability(control_model=None, driver="goodwe-et", scope=m.Scope.EXPORT)
+    sentences = [finding.sentence for finding in devices.inverters(site(), roof(told))]
+    assert any("goes on holding the site's export by its own meter" in sentence for sentence in sentences)
+    assert not any("when the house uses less" in sentence for sentence in sentences)
+
+
 @pytest.mark.parametrize(("max_w", "verdict"), [(10050.0, "ok"), (9000.0, "doubt"), (5000.0, "wrong")])
 def test_a_rating_that_differs_from_the_device_is_told(max_w: float, verdict: str) -> None:
     found = devices.inverters(site(), roof(capability(max_w=max_w)))

@@ -66,12 +66,21 @@ def test_a_serial_line_and_a_described_meter_stand_as_they_were_asked(tmp_path: 
         (ROOF, "it holds its last limit for ever when Dynexport dies"),
         (HYBRID, "GoodWe; how sure its registers are: agreed"),
         (HYBRID, "its limit is one of the site's export"),
+        (HYBRID, "it goes on holding the site's export by its own meter"),
         (UNSURE, "# i_have_tested_this: true"),
         (UNSURE, "does something that nobody knows"),
     ],
 )
 def test_each_inverter_says_its_fallback_its_scope_and_how_sure_it_is(device: Found, said: str) -> None:
     assert said in site_yaml([METER, device])
+
+
+def test_the_sunspec_meter_of_a_solaredge_is_turned_round_and_no_other(tmp_path: Path) -> None:
+    edge = replace(ROOF, manufacturer="SolarEdge", device="solaredge", confidence="documented")
+    own = replace(METER, unit=edge.unit)
+    assert loaded(tmp_path, own, edge).meter.invert
+    assert not loaded(tmp_path, METER, edge).meter.invert
+    assert not loaded(tmp_path, own, ROOF).meter.invert
 
 
 def test_of_two_meters_one_counts_and_the_other_is_a_comment(tmp_path: Path) -> None:

@@ -28,6 +28,9 @@ MISTAKES = [
     ("  power_w:", "  power_a_w:", "read.power_a_w", "is not for a device of `kind: inverter`", None),
     ("type: string, count: 4", "type: string", "identity.model.count", "goes with `type: string`", None),
     ("version: 1", "version: 2", "version", "must be 1", None),
+    ("int32, scale: 10}", "int32, scale: 0}", "read.power_w.scale", "must not be 0", "for example 0.1"),
+    ("value: {address: 301, scale: 0.1}", "value: {address: 301, type: string, count: 2}", "limit.value.type", "must be a number", None),
+    ("{address: 301, scale: 0.1, value: limit}", "{address: 301, value: limit}", "limit.write[0]", "scale is 1.0 here, and 0.1", "both"),
     ("evidence: [a test]", "evidence: []", "evidence", "must not be empty", None),
 ]  # fmt: skip
 

@@ -49,6 +49,14 @@ def test_a_file_of_ones_own_starts_where_site_yaml_is_and_its_mistakes_are_told_
     assert (misspelt.line, misspelt.hint) == (3, "did you mean make?")
 
 
+def test_a_file_that_is_not_there_or_empty_is_named_with_the_line_that_names_it(site_file: SiteFile) -> None:
+    own = site_file.path.parent / "mine.yaml"
+    problem = site_file.put(ROOF, described("mine.yaml")).problem()
+    assert (problem.line, problem.message) == (8, f"{own}: there is no such file")
+    own.write_text("")
+    assert site_file.problem().message == f"{own}: is empty"
+
+
 def test_one_that_holds_the_whole_export_cannot_keep_a_limit_of_each_phase(site_file: SiteFile) -> None:
     site_file.put(ROOF, described("goodwe-et", ", phase: abc"))
     site_file.put("Australia/Adelaide}", "Australia/Adelaide, phases: 3}")

@@ -18,7 +18,7 @@ from dynexport.settings.models import MqttSection, Site
 from dynexport.topics import Topic
 
 CLOCK = SystemClock()
-WHEN_SILENT = "is it running (`dynexport up`, `systemctl status mosquitto`)? is mqtt.host right?"
+WHEN_SILENT = "is it running (`dynexport up`, `systemctl status mosquitto`)? are mqtt.host and mqtt.port right?"
 WHEN_REFUSED = (
     "are `mqtt.username` and its password those that the broker knows? Did `dynexport init` make them, and may "
     "you read them (sudo)?"

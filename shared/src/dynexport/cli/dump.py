@@ -106,7 +106,8 @@ def _read(address: Address, unit: int, wanted: tuple[int, int] | None, inputs: b
         hint = f"another --unit? Else it is not SunSpec (looked at {places}): --registers 30000-30100"
         raise _ended(error, hint) from None
     except Unreachable as error:
-        hint = "is Modbus switched on in it, is the port right (SolarEdge 1502), is it the only client, is it day?"
+        hint = "is Modbus switched on in it, is the port right (SolarEdge 1502), is it the only client, is it day? "
+        hint += "A gateway in raw mode (framing: rtu) is not read: switch it to Modbus TCP for the while"
         raise _ended(error, hint) from None
     except ModbusError as error:
         raise _ended(

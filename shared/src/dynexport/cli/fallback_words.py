@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dynexport.messages import HardwareFallback, InverterCapability
+from dynexport.messages import HardwareFallback, InverterCapability, Scope
 
 KEEP = "keep the installer's own static limit in force"
 
@@ -13,6 +13,7 @@ def when_we_die(
     *,
     fallback_w: float | None = None,
     fallback_s: float | None = None,
+    scope: Scope = Scope.GENERATION,
 ) -> str:
     """One sentence; None: its writer has not reached it yet. Watts and seconds where they are known."""
     after = f" {fallback_s:.0f} s after our last write" if fallback_s else ""
@@ -24,6 +25,11 @@ def when_we_die(
             return f"{inverter} goes to the failsafe limit{watts} by itself{after} when Dynexport dies"
         case HardwareFallback.RELEASES_LIMIT:
             return f"{inverter} DROPS its limit{after} when Dynexport dies, and then exports freely"
+        case HardwareFallback.HOLDS_LAST if scope is Scope.EXPORT:
+            return (
+                f"{inverter} goes on holding the site's export by its own meter when Dynexport dies, "
+                "at the last limit: nobody lowers that one"
+            )
         case HardwareFallback.HOLDS_LAST:
             return (
                 f"{inverter} holds its last limit for ever when Dynexport dies: "
@@ -42,4 +48,5 @@ def of_capability(inverter: str, capability: InverterCapability | None) -> str:
         capability.hardware_fallback,
         fallback_w=capability.fallback_w,
         fallback_s=capability.fallback_s,
+        scope=capability.scope,
     )

@@ -23,11 +23,12 @@ from dynexport.cli.view import changed_since, line, watts
 from dynexport.failsafe import failsafe_share_w, failsafe_w
 from dynexport.messages import Active, InverterCapability, Limit
 from dynexport.modbus.address import address_of
+from dynexport.modbus.drivers import persists, scope
 from dynexport.ports import Received
 from dynexport.settings.changes import WatchedFile, digest
 from dynexport.settings.load import find
 from dynexport.settings.load import warnings as doubts
-from dynexport.settings.models import Load, MqttInverter, MqttSection, Site
+from dynexport.settings.models import Load, ModbusInverter, MqttInverter, MqttSection, Site
 from dynexport.settings.source import read
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -59,7 +60,7 @@ def watch(
         if once:
             snapshot = Snapshot()
             end = CLOCK.mono() + TAKES_EFFECT_S
-            while CLOCK.mono() < end and (snapshot.meter is None or snapshot.active is None):
+            while CLOCK.mono() < end and not _whole(snapshot, site):
                 bus.wait(0.2)
                 snapshot.take(bus.drain())
             typer.echo(line(snapshot, CLOCK.now(), CLOCK.mono(), zone))
@@ -69,6 +70,13 @@ def watch(
             with interruptible() as stop:
                 show(bus, CLOCK, zone=zone, go_on=lambda: not stop.is_set(), note=note)
     typer.echo("next: `dynexport limit 0 --for 1h` sets a limit of your own")
+
+
+def _whole(snapshot: Snapshot, site: Site | None) -> bool:
+    """Whether all that the one line tells was heard; without a site.yaml one inverter is enough."""
+    wanted = {inverter.id for inverter in site.inverters} if site else {*snapshot.readings, *snapshot.controls}
+    inverters = bool(snapshot.readings) and wanted <= snapshot.readings.keys()
+    return inverters and snapshot.meter is not None and snapshot.active is not None
 
 
 def parse_duration(text: str) -> float:
@@ -206,8 +214,7 @@ def enable(
     path = find(config, os.environ)
     if not off:
         for inverter in site.modbus_inverters:
-            place = address_of(inverter)
-            typer.echo(f"{inverter.id}: its generation limit will be written by Modbus at {place}.")
+            typer.echo(_will_be_written(inverter))
         behind_mqtt: list[MqttInverter | Load] = [*site.mqtt_inverters, *site.loads]
         for one in behind_mqtt:
             if one.command is not None:
@@ -224,6 +231,15 @@ def enable(
     typer.echo(
         f"{path}: control.enabled is {'false' if off else 'true'}. Next: restart the services (`dynexport up`)"
     )
+
+
+def _will_be_written(inverter: ModbusInverter) -> str:
+    """What, where, and what an owner must know of it before the first write."""
+    what = scope(inverter).value
+    sentence = f"{inverter.id}: its {what} limit will be written by Modbus at {address_of(inverter)}"
+    if persists(inverter):
+        sentence += "; it outlives a power cut, and `dynexport release` takes it out again"
+    return f"{sentence}."
 
 
 def _when_we_die(site: Site) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from dynexport.cli.fallback_words import when_we_die
 from dynexport.messages import Scope
@@ -35,6 +35,7 @@ NO_METER = (
     "# CHANGE: no meter was found, and without one this file is not whole. `dynexport devices` lists them:"
 )
 THREE_PHASE = (102, 103, 112, 113, 202, 203, 204, 212, 213, 214)
+METER_SAYS_EXPORT = ("solaredge",)
 USUAL_ZONE = "Australia/Sydney"
 USUAL_BROKER = ("localhost", 1883)
 
@@ -55,8 +56,9 @@ def _lines(devices: Sequence[Found], broker: tuple[str, int], zone: str) -> Iter
     phases = 3 if any(set(device.models) & set(THREE_PHASE) for device in devices) else 1
     host, port = broker
     yield SITE.format(zone=zone, phases=phases, broker=host, port=port).rstrip()
-    yield from _meters([device for device in devices if device.kind is Kind.METER])
     inverters = [device for device in devices if device.kind is Kind.INVERTER]
+    turned = {(each.address, each.unit) for each in inverters if each.device in METER_SAYS_EXPORT}
+    yield from _meters([device for device in devices if device.kind is Kind.METER], turned)
     usable = [device for device in inverters if _usable(device)]
     yield "inverters:" if usable else "inverters: []  # CHANGE: none was found that can be entered"
     for number, device in enumerate(usable, start=1):
@@ -71,8 +73,11 @@ def _usable(device: Found) -> bool:
     return device.kind is Kind.INVERTER and bool(device.rated_w)
 
 
-def _meters(meters: Sequence[Found]) -> Iterator[str]:
-    """The first counts, one of its own before one that an inverter passes on; the others stand below as comments."""
+def _meters(meters: Sequence[Found], turned: Container[tuple[Address, int]]) -> Iterator[str]:
+    """The first counts, one of its own before one that an inverter passes on; the others stand below as comments.
+
+    `turned`: at these places and units a SunSpec meter takes export as positive.
+    """
     if not meters:
         yield NO_METER
         yield "# meter: {driver: registers, device: sdm630, tcp: {host: 192.0.2.10}, unit: 1}"
@@ -83,13 +88,15 @@ def _meters(meters: Sequence[Found]) -> Iterator[str]:
         yield f"{mark}  # {_name(device)}{_sureness(device)}"
         for line in _driver(device):
             yield f"{mark}  {line}"
+        if device.device is None and (device.address, device.unit) in turned:
+            yield f"{mark}  invert: true  # this make takes export as positive: watch it before you enable"
         yield f"{mark}  location: feed_in  # CHANGE: `consumption` when it measures what the house uses"
 
 
 def _inverter(device: Found, name: str) -> Iterator[str]:
     yield f"  - id: {name}  # its name in topics: choose your own"
     yield f"    # {_name(device)}{_sureness(device)}"
-    yield f"    # {when_we_die('it', device.fallback)}"
+    yield f"    # {when_we_die('it', device.fallback, scope=device.scope)}"
     if device.scope is Scope.EXPORT:
         yield "    # its limit is one of the site's export, which it holds by its own meter"
     for line in _driver(device):

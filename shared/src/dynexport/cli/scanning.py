@@ -163,5 +163,5 @@ def words(device: Found) -> list[str]:
     if device.trouble:
         lines.append(f"    trouble: {device.trouble}")
     elif device.kind is Kind.INVERTER:
-        lines.append(f"    {when_we_die('it', device.fallback)}")
+        lines.append(f"    {when_we_die('it', device.fallback, scope=device.scope)}")
     return lines

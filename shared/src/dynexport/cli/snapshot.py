@@ -90,8 +90,10 @@ class Snapshot:
         return -self.meter[0].power_w
 
     @property
-    def generation_w(self) -> float:
-        """What the inverters make together, watts."""
+    def generation_w(self) -> float | None:
+        """What the inverters make together, watts; None while none of them was heard."""
+        if not self.readings:
+            return None
         return sum(reading.power_w for reading, _ in self.readings.values())
 
 

@@ -29,14 +29,16 @@ def _named(site: Site) -> list[tuple[Location, RegisterInverter | RegisterMeter]
 
 
 def _look(place: Location, device: RegisterInverter | RegisterMeter, source: Source) -> list[Problem]:
-    from dynexport.modbus.registers.catalogue import description
+    from dynexport.modbus.registers.catalogue import description, is_path
 
     setting = (*place, "device")
     try:
         found = description(device.device)
     except ConfigError as error:
-        if error.problems[0].key == "" and error.problems[0].line is None:  # there is no such file or name
-            return [source.problem(setting, error.problems[0].message, hint=error.problems[0].hint)]
+        first = error.problems[0]
+        if first.key == "" and first.line is None:  # the whole file, or no such name
+            message = f"{first.file}: {first.message}" if is_path(device.device) else first.message
+            return [source.problem(setting, message, hint=first.hint)]
         return error.problems
     wanted = "meter" if isinstance(device, RegisterMeter) else "inverter"
     if found.kind != wanted:

@@ -147,7 +147,8 @@ def _meant(place: Location, source: Source) -> str | None:
     word, allowed = str(place[-1]), keys(place[:-1], source.data, source.root)
     if meant := near(word, allowed):
         return f"did you mean {meant}?"
-    if section := section_of(word, source.root):
+    section = section_of(word, source.root)
+    if section and section != str(place[0]):
         return f"it belongs under `{section}`"
     return f"allowed here: {', '.join(allowed)}" if allowed else None
 

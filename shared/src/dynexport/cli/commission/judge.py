@@ -14,6 +14,7 @@ from statistics import mean, median
 
 TOLERANCE = 0.04
 WITHIN_S = 15.0
+HOLD_S = 120.0
 STEADY_S = 3.0
 FREE = 0.05
 MOSTLY = 0.25

@@ -9,7 +9,7 @@ from html import escape
 
 from dynexport import __version__
 from dynexport.cli.commission.chart import chart
-from dynexport.cli.commission.judge import TOLERANCE, WITHIN_S, Judgement, Outcome, Run
+from dynexport.cli.commission.judge import HOLD_S, TOLERANCE, WITHIN_S, Judgement, Outcome, Run
 from dynexport.cli.fallback_words import of_capability
 from dynexport.messages import InverterCapability
 from dynexport.settings.models import Site
@@ -144,6 +144,7 @@ def _method(report: Report) -> list[str]:
     allowed = f"{band_w:.0f} W is {100 * TOLERANCE:.0f} % of the {report.rated_w:.0f} W that the inverters are rated"
     return [
         "<h2>How it was judged</h2>",
+        *([f"<p><b>Shortened</b>: distributors ask for {HOLD_S:.0f} s at each level.</p>"] if hold_s < HOLD_S else []),
         "<p>Each level was asked for as an export limit of the owner's (<code>limit/manual</code>). It counts as "
         f"passed when export came within {band_w:.0f} W of it in {WITHIN_S:.0f} s and stayed there for {hold_s:.0f} s, "
         f"{loads}. {allowed}, not of the level: what inverters and meters are off by goes with their size, and 4 % of "
@@ -163,7 +164,8 @@ def _site(report: Report) -> list[str]:
         for inverter in report.site.inverters
     ]
     sources = ", ".join(sorted(report.site.sources)) or "none"
-    meter = f"{report.site.meter.driver}, {report.site.meter.location.replace('_', ' ')}"
+    of = report.site.meter
+    meter = f"{getattr(of, 'device', of.driver)}, {of.location.replace('_', ' ')}"
     head = "<tr><th>inverter</th><th class='n'>rated</th><th>device</th><th>without Dynexport</th></tr>"
     return [
         "<h2>The site</h2>",

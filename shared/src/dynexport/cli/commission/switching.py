@@ -70,7 +70,7 @@ class Switching:
         if expected:
             self._asked, self._next = None, mono + self.gap_s
             self.moments.append(mono)
-            return f"seen: the house uses {moved_w:+.0f} W"
+            return f"seen: the house's load moved by {moved_w:+.0f} W so far"
         if mono - since > PATIENCE_S:
             self._asked, self._next = None, mono + self.gap_s
             self.missed.append(word)

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from dynexport import topics
-from dynexport.cli.commission.judge import Outcome
+from dynexport.cli.commission.judge import HOLD_S, Outcome
 from dynexport.cli.commission.page import Report, page, summary
 from dynexport.cli.commission.run import Trial
 from dynexport.cli.commission.watch import MANUAL
@@ -26,7 +26,7 @@ SHORTEST_HOLD_S = 10.0
 
 def commission(
     levels: str = typer.Option(LEVELS, help="Export levels in watts, in the order in which they are set."),
-    hold: float = typer.Option(120.0, min=SHORTEST_HOLD_S, help="Seconds for which each level must hold."),
+    hold: float = typer.Option(HOLD_S, min=SHORTEST_HOLD_S, help="Seconds for which each level must hold."),
     load_switching: bool = typer.Option(
         True,
         "--load-switching/--no-load-switching",
@@ -100,7 +100,7 @@ def _run(site: Site, levels_w: list[float], hold_s: float, load_switching: bool)
             raise _refused("a limit of your own is in force", "`dynexport limit clear`, then again")
         if trouble := test.watch.trouble(CLOCK.mono()):
             raise _refused(trouble, "`dynexport doctor` says what to do")
-        made_w = test.watch.snapshot.generation_w
+        made_w = test.watch.snapshot.generation_w or 0.0
         if made_w < LEAST * test.watch.rated_w:
             raise _refused(
                 f"the inverters make {made_w:.0f} W: too little to show anything", "begin again with more sun"

@@ -57,7 +57,7 @@ class Watch:
                     self.loads_w[received.id] = reading.power_w
 
     def _sample(self, reading: m.MeterReading, mono: float) -> Sample:
-        made_w = self.snapshot.generation_w
+        made_w = self.snapshot.generation_w or 0.0
         export_w = -reading.power_w
         if reading.location is m.Location.CONSUMPTION:
             export_w = made_w - reading.power_w

@@ -27,7 +27,7 @@ def unreachable(error: NoBroker) -> Finding:
     if error.refused:
         advice = "did `dynexport init` make the users that it knows, and may you read their passwords (sudo)?"
         return wrong("broker", f"{error}: it is there and refuses our login", advice)
-    advice = "is it running (`systemctl status mosquitto`, `docker compose ps`)? is mqtt.host right?"
+    advice = "is it running (`systemctl status mosquitto`, `docker compose ps`)? are mqtt.host and mqtt.port right?"
     return wrong("broker", f"{error}; everything that needs it was left out", advice)
 
 

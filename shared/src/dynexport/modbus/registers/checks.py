@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dynexport.messages import HardwareFallback
 from dynexport.modbus.registers import codec
-from dynexport.modbus.registers.model import Description, Function, Register, Write
+from dynexport.modbus.registers.model import Description, Function, LimitSection, Register, Write
 from dynexport.settings.problems import Problem, near
 from dynexport.settings.shape import Location
 from dynexport.settings.source import Source
@@ -23,6 +23,7 @@ def problems(description: Description, source: Source) -> list[Problem]:
         *_kind(description, source),
         *_blocks(description, source),
         *_texts(description, source),
+        *_numbers(description, source),
         *_words(description, source),
         *_writes(description, source),
     ]
@@ -92,6 +93,23 @@ def _texts(description: Description, source: Source) -> Iterator[Problem]:
             yield source.problem((*place, "count"), "goes with `type: string`, and must be given there")
 
 
+def _numbers(description: Description, source: Source) -> Iterator[Problem]:
+    """A limit or a switch is no text, and a scale of 0 would say 0 for ever."""
+    limit, connect, rated = description.limit, description.connect, description.rating.max_w
+    named: list[tuple[Location, Register | None]] = [(("rating", "max_w"), rated)]
+    if limit is not None:
+        named += [(("limit", name), getattr(limit, name)) for name in ("value", "enabled", "foreign")]
+    if connect is not None:
+        named.append((("connect", "state"), connect.state))
+    for place, register in named:
+        if register is not None and register.type == "string":
+            yield source.problem((*place, "type"), "must be a number, not a `string`")
+    for place, register in [*measured(description), *named]:
+        if register is not None and register.scale == 0:
+            hint = "what one step of the raw number is, for example 0.1; negative turns the sign"
+            yield source.problem((*place, "scale"), "must not be 0: nothing else would ever be read", hint=hint)
+
+
 def _words(description: Description, source: Source) -> Iterator[Problem]:
     state = description.read.state
     for word in () if state is None else state.words:
@@ -117,6 +135,19 @@ def _writes(description: Description, source: Source) -> Iterator[Problem]:
         )
     for place, write in _every_write(description):
         yield from _write(place, write, source)
+    yield from _one_scale(limit, source)
+
+
+def _one_scale(limit: LimitSection, source: Source) -> Iterator[Problem]:
+    """The register that is written and read back must mean the same both ways."""
+    for number, write in enumerate(limit.write):
+        if write.value != "limit" or write.address != limit.value.address:
+            continue
+        for name in ("scale", "type"):
+            here, there = getattr(write, name), getattr(limit.value, name)
+            if here != there:
+                message = f"{name} is {here} here, and {there} in `limit.value`, for the same register"
+                yield source.problem(("limit", "write", number), message, hint="say the same in both")
 
 
 def _every_write(description: Description) -> Iterator[tuple[Location, Write]]:
