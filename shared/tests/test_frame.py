@@ -168,9 +168,7 @@ def test_a_broker_that_is_not_there_is_said_once_with_its_address(caplog: pytest
 
     run(Waiting(context, ticks=8))
     said = [record.message for record in caplog.records if "no broker" in record.message]
-    assert said == [
-        "no broker at 127.0.0.1:1883: is it running, and are mqtt.host and mqtt.port in site.yaml right?"
-    ]
+    assert said == ["no broker at 127.0.0.1:1883: is it running, are mqtt.host and mqtt.port right?"]
 
 
 def test_dropped_messages_are_said_at_the_first_and_every_60th_time() -> None:

@@ -246,8 +246,7 @@ class Runner:
             self._alone_said = True
             mqtt = self.context.site.mqtt
             self.context.log.warning(
-                f"no broker at {mqtt.host}:{mqtt.port}: is it running, and are mqtt.host and mqtt.port in site.yaml "
-                "right?",
+                f"no broker at {mqtt.host}:{mqtt.port}: is it running, are mqtt.host and mqtt.port right?",
                 extra={"code": "no_broker"},
             )
 

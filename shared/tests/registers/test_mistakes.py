@@ -29,10 +29,8 @@ MISTAKES = [
     ("type: string, count: 4", "type: string", "identity.model.count", "goes with `type: string`", None),
     ("version: 1", "version: 2", "version", "must be 1", None),
     ("int32, scale: 10}", "int32, scale: 0}", "read.power_w.scale", "must not be 0", "for example 0.1"),
-    ("value: {address: 301, scale: 0.1}", "value: {address: 301, type: string, count: 2}", "limit.value.type",
-     "must be a number", None),
-    ("{address: 301, scale: 0.1, value: limit}", "{address: 301, value: limit}", "limit.write[0]",
-     "scale is 1.0 here, and 0.1", "both"),
+    ("301, scale: 0.1}\n  unl", "301, type: string}\n  unl", "limit.value.type", "must be a number", None),
+    ("301, scale: 0.1, value: limit}", "301, value: limit}", "limit.write[0]", "scale is 1.0 here, and", "both"),
     ("evidence: [a test]", "evidence: []", "evidence", "must not be empty", None),
 ]  # fmt: skip
 
