@@ -22,7 +22,8 @@ class Loop:
     """One simulated site under the law; `step` lets time pass to the next poll.
 
     With `load_share` it has three phases; `meter_phases` False is a meter that does not tell them apart. `islanded`
-    cuts it off from the grid: the meter shows 0, and says why unless `told` is False.
+    cuts it off from the grid: the meter shows 0, and says why unless `told` is False. `lies`: it is said
+    of a site on the grid.
     """
 
     inverters: list[InverterModel]
@@ -37,6 +38,7 @@ class Loop:
     meter_phases: bool = True
     islanded: bool = False
     told: bool = True
+    lies: bool = False
     load_share: Sequence[float] = ()
     distort: Callable[[float], float] | None = None
     distort_phases: Callable[[tuple[float, ...]], tuple[float, ...]] | None = None
@@ -103,7 +105,7 @@ class Loop:
             power_w = sum(phases_w) if self.distort_phases else power_w
             if self.islanded:
                 power_w, phases_w = 0.0, tuple(0.0 for _ in phases_w)
-            islanded = self.islanded and self.told
+            islanded = (self.islanded and self.told) or self.lies
             self.law.hear_meter(moment, moment, power_w, phases_w=phases_w, islanded=islanded)
 
     def _read_inverter(self, moment: float, name: str) -> None:

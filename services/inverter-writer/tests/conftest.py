@@ -42,6 +42,7 @@ class Roof:
     loses_writes: bool = False
     loses_answers: bool = False
     holds_at_least_pct: float = 0.0
+    foreign: bool = False
     never_enables: bool = False
     refuses_to_enable: bool = False
     revert: tuple[float, int] | None = None
@@ -70,12 +71,15 @@ class Roof:
 
     def read_control(self) -> ControlValues:
         self._call("control")
+        if self.foreign:
+            return ControlValues(self.connected, 0.0, True, 0, foreign=True)
         return ControlValues(self.connected, self.limit_pct, self.enabled, 0)
 
     def write_limit(self, limit_pct: float, revert_s: int, revert_pct: float) -> None:
         self._call(f"limit {limit_pct:g} {revert_s}")
         if self.loses_writes:
             raise Unreachable("no answer")
+        self.foreign = False
         self.limit_pct = max(limit_pct, self.holds_at_least_pct)
         self.enabled, self.revert = not (self.never_enables or self.refuses_to_enable), (revert_pct, revert_s)
         if self.refuses_to_enable:

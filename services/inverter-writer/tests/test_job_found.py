@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from inverter_writer.describe import capability_of
+from dynexport.messages import ControlState
+from inverter_writer.describe import capability_of, control_of
 
 
 def found_and_adopted(running: Any) -> tuple[float | None, bool | None]:
@@ -227,3 +228,18 @@ def test_after_a_days_writes_a_limit_that_persists_is_only_tightened(bench: Any,
     again = bench(roof=running.roof, state_dir=tmp_path)
     again.follow(9000.0, 130, seconds=1.0)
     assert again.roof.limit_pct == 5.0, "a restart does not forget what was written today"
+
+
+def test_another_kind_of_limit_is_a_fault_that_says_so_and_no_limit_of_0_w_until_it_is_adopted(
+    bench: Any, tmp_path: Path
+) -> None:
+    running = bench(state_dir=tmp_path, foreign=True)
+    running.follow(2000.0, 100, seconds=1.0)
+    said = control_of(running.job, running.job.wanted(running.clock.mono()), running.clock.now())
+    assert not any(write.startswith("limit") for write in running.roof.writes)
+    assert (said.state, said.read_back_w) == (ControlState.FAULT, None)
+    assert "adopt" in (said.reason or "")
+    assert running.job.found.adopt()
+    running.follow(2000.0, 100, seconds=1.0)
+    said = control_of(running.job, running.job.wanted(running.clock.mono()), running.clock.now())
+    assert (said.state, said.reason, running.roof.limit_pct) == (ControlState.FOLLOWING, None, 20.0)

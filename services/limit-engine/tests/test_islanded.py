@@ -178,3 +178,11 @@ def test_a_meter_that_falls_silent_while_islanded_leaves_the_state_unknown_and_o
     active = home.bus.last(topics.ACTIVE)
     assert isinstance(active, m.Active)
     assert (active.islanded, active.mode) == (None, m.Mode.OPEN_LOOP)
+
+
+def test_a_gateway_that_says_islanded_while_the_meter_shows_an_export_is_not_believed() -> None:
+    loop = Loop([InverterModel()], MeterModel(), load_w=5000.0, bounds=Bounds(1500.0), lies=True)
+    loop.run(30.0)
+    loop.plant.load_w = 500.0
+    loop.run(12.0)
+    assert loop.plant.inverters[0].power_w <= 500.0 + 1500.0 + 60.0

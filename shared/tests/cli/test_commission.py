@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,6 +19,7 @@ from dynexport import messages as m
 from dynexport import topics
 from dynexport.cli.commission.judge import Run, Sample, judge
 from dynexport.cli.commission.page import Report, page, summary
+from dynexport.cli.commission.run import Trial
 from dynexport.cli.commission.switching import Switching
 from dynexport.cli.commission.watch import Watch
 from dynexport.cli.main import application
@@ -112,6 +114,54 @@ def test_another_source_that_is_tighter_is_named_and_the_own_level_is_not() -> N
     assert watch.tighter(1500.0) == ""
     assert watch.obeyed(5000.0)
     assert not watch.obeyed(1000.0)
+
+
+class OwnersBus:
+    """A site that obeys, on a bus where the owner sets a limit of 0 W at the fifth second."""
+
+    connected = True
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.began = clock.mono()
+        self.said: list[m.Limit | None] = []
+        self.owners: m.Limit | None = None
+        self.inbox: list[Received] = []
+
+    def publish(self, topic: topics.Topic, message: Any, *ids: str) -> bool:
+        self.said.append(message)
+        if message is not None:
+            self.inbox.append(received(topic, message, *ids))
+        return True
+
+    def wait(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        now, mono = self.clock.now(), self.clock.mono()
+        self.inbox += [
+            received(topics.METER_READING, meter_reading(-1000.0, now), mono=mono),
+            received(topics.ACTIVE, active(issued_at=now, export_limit_w=1000.0), mono=mono),
+        ]
+        if self.owners is None and mono - self.began > 5.0:
+            self.owners = m.Limit(issued_at=now, export_limit_w=0.0, ttl_s=600.0)
+            self.inbox.append(received(topics.LIMIT, self.owners, "manual"))
+
+    def drain(self) -> list[Received]:
+        found, self.inbox = self.inbox, []
+        return found
+
+
+def test_a_limit_that_the_owner_sets_meanwhile_ends_it_and_is_left_as_it_is() -> None:
+    clock = FakeClock()
+    bus, told = OwnersBus(clock), list[str]()
+    trial = Trial(site(), bus, clock, threading.Event(), told.append, 30.0, False)  # type: ignore[arg-type]
+    trial.watch.take(
+        [received(topics.LIMIT, m.Limit(issued_at=NOW, export_limit_w=9.0, ttl_s=1.0), "manual")]
+    )
+    trial.levels([1000.0, 500.0])
+    assert [one.export_limit_w for one in bus.said if one is not None] == [1000.0, 1000.0]
+    assert None not in bus.said
+    assert clock.mono() - bus.began < 7.0
+    assert "somebody has set `manual` meanwhile" in told[-2]
 
 
 def loads(load_w: float, mono: float) -> list[Sample]:

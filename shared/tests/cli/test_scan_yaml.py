@@ -75,14 +75,6 @@ def test_each_inverter_says_its_fallback_its_scope_and_how_sure_it_is(device: Fo
     assert said in site_yaml([METER, device])
 
 
-def test_the_sunspec_meter_of_a_solaredge_is_turned_round_and_no_other(tmp_path: Path) -> None:
-    edge = replace(ROOF, manufacturer="SolarEdge", device="solaredge", confidence="documented")
-    own = replace(METER, unit=edge.unit)
-    assert loaded(tmp_path, own, edge).meter.invert
-    assert not loaded(tmp_path, METER, edge).meter.invert
-    assert not loaded(tmp_path, own, ROOF).meter.invert
-
-
 def test_of_two_meters_one_counts_and_the_other_is_a_comment(tmp_path: Path) -> None:
     text = site_yaml(
         [replace(LINE, behind=True), METER, ROOF]
@@ -99,3 +91,10 @@ def test_what_is_missing_is_said_in_its_place() -> None:
     nameless = Found(PLACE, 1, Kind.INVERTER, (1, 103))
     assert not whole([METER, nameless])
     assert "does not say its rating: enter it by hand" in site_yaml([METER, nameless])
+
+
+def test_a_meter_of_a_make_that_counts_export_as_positive_is_turned(tmp_path: Path) -> None:
+    site = loaded(tmp_path, replace(METER, invert=True), ROOF)
+    assert isinstance(site.meter, SunSpecMeter)
+    assert site.meter.invert
+    assert not loaded(tmp_path, METER, ROOF).meter.invert

@@ -35,7 +35,7 @@ def test_an_sma_is_known_by_its_device_type(server: Any) -> None:
     assert (found.device, found.unit, found.kind, found.rated_w) == ("sma-core1", 3, Kind.INVERTER, 50000.0)
     assert (found.manufacturer, found.model, found.serial) == ("SMA", "9338", str(0x12345678))
     assert (found.scope, found.confidence, found.fallback) == (
-        Scope.GENERATION, "agreed", HardwareFallback.HOLDS_LAST,
+        Scope.GENERATION, "agreed", HardwareFallback.UNKNOWN,
     )  # fmt: skip
 
 
@@ -94,3 +94,10 @@ def test_a_silent_unit_is_asked_only_for_the_makes_whose_usual_unit_it_is(server
 def test_whoever_can_be_recognised_says_its_rating(name: str) -> None:
     found = description(name)
     assert not found.recognise or found.rating.max_w is not None
+
+
+def test_a_solaredges_own_meter_is_turned_because_it_counts_export_as_positive(server: Any) -> None:
+    common = [1, 65, *text("SolarEdge", 16), *text("SE10K", 16), *([0] * 16), *text("7E123456", 16), 1]
+    server.put(1, 40000, *SUNS, *common, 103, 50, *([0] * 50), 203, 105, *([0] * 105), *END)
+    server.put(1, 0xF304, 0x4000, 0x461C)
+    assert [found.invert for found in look(server.address, (1,), 0.3)] == [False, True]

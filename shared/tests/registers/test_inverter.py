@@ -8,7 +8,8 @@ import pytest
 
 from dynexport.clock import FakeClock
 from dynexport.messages import HardwareFallback, InverterState, Scope
-from dynexport.modbus.endpoint import Endpoint, Refused
+from dynexport.modbus.endpoint import Endpoint, Refused, Unreachable
+from dynexport.modbus.registers.catalogue import description
 from dynexport.modbus.registers.inverter import RegisterInverter
 from dynexport.modbus.registers.model import Description, Flag
 from dynexport.modbus.registers.reader import Reader
@@ -244,3 +245,35 @@ def test_a_block_that_is_read_seldom_keeps_its_values_until_then(
     assert reader.poll()["input", 200] == 5001
     clock.advance(1.0)
     assert reader.poll()["input", 200] == 4999
+
+
+def test_a_prepare_that_broke_off_before_its_commit_is_committed_by_the_next(
+    server: Any, device: RegisterInverter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.put(UNIT, 400, 9)
+    write = Endpoint.write_registers
+
+    def lose_the_commit(self: Endpoint, unit: int, address: int, words: Any) -> None:
+        if address == 401:
+            raise Unreachable("no answer")
+        write(self, unit, address, words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Endpoint, "write_registers", lose_the_commit)
+        with pytest.raises(Unreachable):
+            device.write_limit(30.0, 25)
+    device.write_limit(30.0, 25)
+    device.write_limit(31.0, 25)
+    assert [address for _, address, _ in server.writes if address in (400, 401)] == [400, 401]
+
+
+def test_what_stands_in_a_sungrow_sg_is_not_written_again_because_nobody_knows_whether_its_memory_wears(
+    server: Any, endpoint: Endpoint
+) -> None:
+    server.put(1, 5006, 0x55, 1000)
+    sungrow = RegisterInverter(
+        endpoint, 1, description("sungrow-sg"), name="sungrow-sg", rated_w=10_000, tested=False
+    )
+    for _ in range(3):
+        sungrow.write_limit(30.0, 0)
+    assert server.writes == [(1, 5007, [300]), (1, 5006, [0xAA])]

@@ -9,18 +9,30 @@ from inverter_writer.decision import Wanted
 from inverter_writer.inverter import InverterJob
 from inverter_writer.pen import REVERT_S
 
+FOREIGN = (
+    "another kind of limit stands in it, whose watts are not known and may be more than it should be limited to: take "
+    "it out at the device, or let ours take its place with `dynexport adopt`"
+)
+
 
 def control_state(job: InverterJob, wanted: Wanted) -> m.ControlState:
     """The state for `inverter/<id>/control`."""
-    if job.fault is not None:
+    if trouble(job) is not None:
         return m.ControlState.FAULT
     return wanted.state if job.rules.enabled else m.ControlState.DISABLED
 
 
+def trouble(job: InverterJob) -> str | None:
+    """Why it is not held at its limit, in words; None while it can be."""
+    if job.fault is None and job.foreign and job.rules.enabled:
+        return FOREIGN
+    return job.fault
+
+
 def remark(job: InverterJob, wanted: Wanted) -> str | None:
     """What an owner should know of this inverter now, in a sentence."""
-    if job.fault is not None:
-        return job.fault
+    if (said := trouble(job)) is not None:
+        return said
     if wanted.connect is False and job.device is not None and not job.device.can_disconnect:
         return "it has no switch that we may use: it is held at 0 W instead of disconnected"
     if job.spent:

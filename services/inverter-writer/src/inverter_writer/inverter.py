@@ -59,6 +59,7 @@ class InverterJob:
         self.pen = Pen(settings, rules.share_w, self.found)
         self.fault: str | None = None
         self.asleep = False
+        self.foreign = False
         self.stopped = False
         self._clock = clock
         self._tell = tell
@@ -240,7 +241,8 @@ class InverterJob:
         device = self._capped()
         assert device is not None
         read_pct = control.effective_pct
-        self.read_back_w = device.watts(read_pct) if control.told else None
+        self.read_back_w = device.watts(read_pct) if control.told and not control.foreign else None
+        self.foreign = control.foreign
         if not self._contacted or self.pen.reverted(device, read_pct, mono):
             self._first_contact(driver, control, mono)
             return

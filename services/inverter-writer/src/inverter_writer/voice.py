@@ -15,7 +15,7 @@ from dynexport.modbus.meter_job import to_reading
 from dynexport.modbus.sunspec import BadValue
 from dynexport.modbus.sunspec_meter import MeterValues
 from dynexport.service import Context, Moment
-from inverter_writer.describe import capability_of, control_of, control_state, remark
+from inverter_writer.describe import capability_of, control_of, control_state, remark, trouble
 from inverter_writer.inverter import InverterJob
 from inverter_writer.report import Report
 
@@ -203,4 +203,4 @@ class Voice:
         elif state is m.ControlState.FOLLOWING:
             self.context.event(m.Level.INFO, "following", f"{name} follows the engine", inverter=name)
         elif state is m.ControlState.FAULT:
-            self.context.event(m.Level.ERROR, "inverter_fault", f"{name}: {job.fault}", inverter=name)
+            self.context.event(m.Level.ERROR, "inverter_fault", f"{name}: {trouble(job)}", inverter=name)

@@ -28,6 +28,7 @@ __all__ = ["Bounds", "ControlLaw", "Decision", "Plan"]
 
 MOVING_S, MOVING, LESSON = 3.0, 0.002, 0.05
 FULL_W = 1.0
+EXPORTS = 0.01  # of all ratings: more than a cut-off meter errs by
 
 
 @dataclass(slots=True)
@@ -120,8 +121,11 @@ class ControlLaw:
 
         Cut off from the grid (`islanded`) it is 0 whatever the house uses and the roof makes. So it only keeps the
         meter alive: the load stays as it was last known on the grid, and nothing is judged or learned by it. The
-        reading before may have been one of the cut-off site already: what it has raised is taken back.
+        reading before may have been one of the cut-off site already: what it has raised is taken back. One that
+        shows an export is of a site on the grid, whatever its gateway says.
         """
+        if islanded and self.plan.location is Location.FEED_IN:
+            islanded = power_w > -EXPORTS * self.plan.total_w
         entered = bool(islanded) and not self.islanded
         self._meter_heard, self._site_w, self.islanded = mono, power_w, islanded
         if islanded and self.load is not None and self.plan.location is Location.FEED_IN:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from dynexport.cli.fallback_words import when_we_die
 from dynexport.messages import Scope
@@ -35,7 +35,6 @@ NO_METER = (
     "# CHANGE: no meter was found, and without one this file is not whole. `dynexport devices` lists them:"
 )
 THREE_PHASE = (102, 103, 112, 113, 202, 203, 204, 212, 213, 214)
-METER_SAYS_EXPORT = ("solaredge",)
 USUAL_ZONE = "Australia/Sydney"
 USUAL_BROKER = ("localhost", 1883)
 
@@ -57,8 +56,7 @@ def _lines(devices: Sequence[Found], broker: tuple[str, int], zone: str) -> Iter
     host, port = broker
     yield SITE.format(zone=zone, phases=phases, broker=host, port=port).rstrip()
     inverters = [device for device in devices if device.kind is Kind.INVERTER]
-    turned = {(each.address, each.unit) for each in inverters if each.device in METER_SAYS_EXPORT}
-    yield from _meters([device for device in devices if device.kind is Kind.METER], turned)
+    yield from _meters([device for device in devices if device.kind is Kind.METER])
     usable = [device for device in inverters if _usable(device)]
     yield "inverters:" if usable else "inverters: []  # CHANGE: none was found that can be entered"
     for number, device in enumerate(usable, start=1):
@@ -73,11 +71,8 @@ def _usable(device: Found) -> bool:
     return device.kind is Kind.INVERTER and bool(device.rated_w)
 
 
-def _meters(meters: Sequence[Found], turned: Container[tuple[Address, int]]) -> Iterator[str]:
-    """The first counts, one of its own before one that an inverter passes on; the others stand below as comments.
-
-    `turned`: at these places and units a SunSpec meter takes export as positive.
-    """
+def _meters(meters: Sequence[Found]) -> Iterator[str]:
+    """The first counts, one of its own before one that an inverter passes on; the others stand below as comments."""
     if not meters:
         yield NO_METER
         yield "# meter: {driver: registers, device: sdm630, tcp: {host: 192.0.2.10}, unit: 1}"
@@ -88,7 +83,7 @@ def _meters(meters: Sequence[Found], turned: Container[tuple[Address, int]]) -> 
         yield f"{mark}  # {_name(device)}{_sureness(device)}"
         for line in _driver(device):
             yield f"{mark}  {line}"
-        if device.device is None and (device.address, device.unit) in turned:
+        if device.invert:
             yield f"{mark}  invert: true  # this make takes export as positive: watch it before you enable"
         yield f"{mark}  location: feed_in  # CHANGE: `consumption` when it measures what the house uses"
 

@@ -72,6 +72,7 @@ class ControlValues:
     """The limit as it stands: percent of `max_w`, and whether it counts; `connected` None: it has no switch.
 
     `told` False: the device has not said this, or not yet; it is the least that may stand there.
+    `foreign`: another kind of limit stands there, whose power is not known; it counts as 0 %.
     """
 
     connected: bool | None
@@ -79,6 +80,7 @@ class ControlValues:
     enabled: bool
     revert_s: int | None
     told: bool = True
+    foreign: bool = False
 
     @property
     def effective_pct(self) -> float:

@@ -25,6 +25,7 @@ ALL_UNITS = (*range(1, 248), 0)
 ANSWERS_WITHIN_S = 1.0
 AT_ONCE = 64
 COMMON = 1
+EXPORT_IS_POSITIVE = "SolarEdge"  # its SunSpec meters, against the usual sign (devices.md, section 3)
 INVERTERS = (*sunspec_readings.MODELS, sunspec_readings.MEASURED)
 
 
@@ -41,7 +42,7 @@ class Found:
     """One device; `rated_w` watts; `fallback` is what an inverter does when its limit is no longer refreshed.
 
     `device` names the description of one that its own SunSpec map does not drive; `confidence` is that description's.
-    `behind`: a meter that an inverter passes on.
+    `behind`: a meter that an inverter passes on. `invert`: a meter whose make counts export as positive.
     """
 
     address: Address
@@ -59,6 +60,7 @@ class Found:
     scope: Scope = Scope.GENERATION
     confidence: str | None = None
     behind: bool = False
+    invert: bool = False
 
     def same_device(self, other: Found) -> bool:
         """Whether one device answers under both unit ids: some ignore the unit id."""
@@ -127,7 +129,11 @@ def _behind(endpoint: Endpoint, unit: int) -> list[Found]:
         silent = isinstance(error, Unreachable)
     name = recognise(endpoint, unit, silent=silent)
     first = [_described(endpoint, unit, name)] if name else [identify(sunspec)] if sunspec else []
-    meters = [_meter(sunspec)] if sunspec and first[0].kind is Kind.INVERTER and _measures(sunspec) else []
+    meters = (
+        [_meter(sunspec, first[0])]
+        if sunspec and first[0].kind is Kind.INVERTER and _measures(sunspec)
+        else []
+    )
     if name:
         make = description(name).make
         meters += [_described(endpoint, unit, meter) for meter in meters_behind(endpoint, unit, make)]
@@ -138,9 +144,16 @@ def _measures(device: SunSpecDevice) -> bool:
     return device.first_of(*sunspec_meter.MODELS) is not None
 
 
-def _meter(device: SunSpecDevice) -> Found:
+def _meter(device: SunSpecDevice, inverter: Found) -> Found:
     """A meter that an inverter has in its own map."""
-    return Found(device.endpoint.address, device.unit, Kind.METER, tuple(device.models), behind=True)
+    turned = _turned(inverter.manufacturer)
+    return Found(
+        device.endpoint.address, device.unit, Kind.METER, tuple(device.models), behind=True, invert=turned
+    )
+
+
+def _turned(manufacturer: str | None) -> bool:
+    return EXPORT_IS_POSITIVE.casefold() in (manufacturer or "").casefold()
 
 
 def _described(endpoint: Endpoint, unit: int, name: str) -> Found:
@@ -193,6 +206,7 @@ def identify(device: SunSpecDevice) -> Found:
         manufacturer=common.text("Mn"),
         model=common.text("Md"),
         serial=common.text("SN"),
+        invert=kind is Kind.METER and _turned(common.text("Mn")),
     )
 
 

@@ -12,7 +12,7 @@ from dynexport import topics
 from dynexport.bus import MqttBus
 from dynexport.cli.commission.judge import WITHIN_S, Judgement, Run, judge
 from dynexport.cli.commission.switching import Switching
-from dynexport.cli.commission.watch import MANUAL, Watch
+from dynexport.cli.commission.watch import ABORTED, MANUAL, TESTING, Watch
 from dynexport.clock import Clock
 from dynexport.messages import Limit
 from dynexport.settings.models import Site
@@ -54,6 +54,7 @@ class Trial:
     def levels(self, levels_w: list[float]) -> None:
         """Every level; a trouble ends them all and holds the failsafe. Without one, our limit is taken back."""
         level_w = float("inf")
+        self.watch.manual = None
         try:
             for level_w in levels_w:
                 run = self._level(level_w)
@@ -98,6 +99,8 @@ class Trial:
     def _trouble(self, level_w: float, since_s: float) -> str:
         if self.stop.is_set():
             return INTERRUPTED
+        if self.watch.others:
+            return f"somebody has set `{MANUAL}` meanwhile"
         if not self.bus.connected:
             return "the broker is gone"
         if since_s > TAKES_EFFECT_S and not self.watch.obeyed(level_w):
@@ -111,7 +114,7 @@ class Trial:
             said_w, said_off, at = self._stated
             if (said_w, said_off) == (level_w, load_off) and mono - at < REPEAT_S:
                 return
-        self._publish(level_w, TTL_S, "commissioning test", load_off=load_off)
+        self._publish(level_w, TTL_S, TESTING, load_off=load_off)
         self._stated = (level_w, load_off, mono)
 
     def _publish(self, export_w: float, ttl_s: float, reason: str, *, load_off: bool = False) -> bool:
@@ -124,10 +127,16 @@ class Trial:
         return self.bus.publish(topics.LIMIT, limit, MANUAL)
 
     def _hold_safe(self, level_w: float, why: str) -> None:
-        """The failsafe export, or the level where that is less: nothing is raised by what went wrong."""
+        """The failsafe export, or the level where that is less: nothing is raised by what went wrong.
+
+        A limit that the owner has set meanwhile is left as it is.
+        """
+        if self.watch.others:
+            self.tell(f"ABORTED: {why}. That limit is left as it is")
+            return
         safe_w = min(level_w, self.site.agreement.failsafe_export_limit_w)
         self.tell(f"ABORTED: {why}")
-        if self._publish(safe_w, SAFE_FOR_S, "commissioning test aborted"):
+        if self._publish(safe_w, SAFE_FOR_S, ABORTED):
             self.safe_w = safe_w
             minutes = SAFE_FOR_S / 60
             self.tell(

@@ -13,6 +13,7 @@ from dynexport.settings.models import Site
 METER_SILENT_S, ACTIVE_SILENT_S = 5.0, 12.0
 OVER_FOR_S = 20.0
 MANUAL = "manual"
+TESTING, ABORTED = "commissioning test", "commissioning test aborted"
 
 
 @dataclass(slots=True)
@@ -30,6 +31,11 @@ class Watch:
     def rated_w(self) -> float:
         """All ratings together, watts."""
         return sum(inverter.rated_w for inverter in self.site.inverters)
+
+    @property
+    def others(self) -> bool:
+        """Whether the owner's limit is no longer the test's: somebody has set one meanwhile."""
+        return self.manual is not None and self.manual.reason not in (TESTING, ABORTED)
 
     @property
     def active(self) -> m.Active | None:

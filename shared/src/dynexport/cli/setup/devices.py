@@ -46,7 +46,9 @@ def meter(found: Sequence[Found], old: Entry) -> Entry:
         unit = ask("Its Modbus unit id", whole(0, 247), old.get("unit"))
         return {"driver": "sunspec", **place, "unit": unit, "location": _location(old), **kept}
     device = meters[int(chosen) - 1]
-    return {**_driver(device), **where(device), "unit": device.unit, "location": _location(old), **kept}
+    turned: Entry = {"invert": True} if device.invert else {}
+    place = {**where(device), "unit": device.unit}
+    return {**_driver(device), **place, "location": _location(old), **turned, **kept}
 
 
 def _location(old: Entry) -> str:

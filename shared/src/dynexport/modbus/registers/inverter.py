@@ -121,7 +121,7 @@ class RegisterInverter:
         connect = self._description.connect
         connected = None if connect is None else reader.flag(connect.state, reader.one(connect.state))
         if foreign:
-            return ControlValues(connected, 0.0, True, None)
+            return ControlValues(connected, 0.0, True, None, foreign=True)
         if reader.raw(limit.value, snapshot) in limit.unlimited:
             return ControlValues(connected, FULL_PCT, enabled, None)
         value = reader.number(limit.value, snapshot)

@@ -52,18 +52,24 @@ class Writer:
         self._unit = unit
         self._description = description
         self._clock = clock or SystemClock()
+        self._uncommitted = False
 
     def send(self, writes: Sequence[Write], values: Values, *, only_if_different: bool = False) -> None:
-        """All of a sequence, in its order."""
-        changed = False
-        for request in requests(writes, values, self._description):
+        """All of a sequence, in its order; one that broke off before its commit is committed by the next."""
+        sequence = requests(writes, values, self._description)
+        commits = any(request.after_changes for request in sequence)
+        changed = commits and self._uncommitted
+        for request in sequence:
             if request.after_changes and not changed:
                 continue
             careful = (only_if_different or request.only_if_different) and not request.after_changes
             if careful and self._stands(request):
                 continue
+            self._uncommitted = self._uncommitted or commits
             self._send(request)
             changed = True
+            if request.after_changes:
+                self._uncommitted = False
             if request.wait_s:
                 self._clock.sleep(request.wait_s)
 
