@@ -193,7 +193,8 @@ def test_who_reads_everything_hears_every_topic(place: Place, user: str) -> None
 
 def test_inverter_writer_hears_its_setpoints_and_requests_and_nothing_else(place: Place) -> None:
     root = place.site.mqtt.root
-    expected = {f"{root}/setpoint/roof", f"{root}/request/inverter-writer/adopt"}
+    told = ("setpoint/roof", "battery/roof/setpoint", "load/roof/setpoint", "request/inverter-writer/adopt")
+    expected = {f"{root}/{topic}" for topic in told}
     assert heard_by(place, "inverter-writer") == expected
 
 
