@@ -17,7 +17,7 @@ from dynexport.modbus.registers.catalogue import SHIPPED, description
 
 pytestmark = pytest.mark.integration
 
-EXPORT_LIMIT_W, LIMIT_W, MARGIN_W, WASTED_W = 5000.0, 2500.0, 60.0, 150.0
+EXPORT_LIMIT_W, LIMIT_W, MARGIN_W, WASTED_W = 5000.0, 2500.0, 150.0, 150.0
 SETTLES_WITHIN_S = 100.0  # a limit that persists is raised once a minute
 FAULTS = ("silent", "sentinel", "reset", "garbage", "frozen")
 
