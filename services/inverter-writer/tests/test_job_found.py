@@ -225,9 +225,13 @@ def test_after_a_days_writes_a_limit_that_persists_is_only_tightened(bench: Any,
     assert running.roof.limit_pct == before, "no raise before tomorrow"
     running.follow(500.0, 2)
     assert running.roof.limit_pct == 5.0, "a tightening is never refused"
+    known = len(running.roof.writes)
+    for second in range(900):
+        running.follow(500.0 - second / 30.0, 1, seconds=1.0)
+    assert len(running.roof.writes) - known <= 3, "one that sinks step by step wears as little as it can"
     again = bench(roof=running.roof, state_dir=tmp_path)
     again.follow(9000.0, 130, seconds=1.0)
-    assert again.roof.limit_pct == 5.0, "a restart does not forget what was written today"
+    assert again.roof.limit_pct <= 5.0, "a restart does not forget what was written today"
 
 
 def test_another_kind_of_limit_is_a_fault_that_says_so_and_no_limit_of_0_w_until_it_is_adopted(

@@ -13,9 +13,12 @@ from dynexport.messages import Mode
 from dynexport.testing.plant import InverterModel
 from dynexport.testing.plant_export import OwnLoop
 from limit_engine.control import Bounds, ControlLaw, Plan
+from limit_engine.curtailment import curtailment
 from limit_engine.export_scope import BACK_AFTER_S, RAISED_AFTER_S, ExportHold
+from limit_engine.inverters import Track
 from limit_engine.load import LoadEstimate
 from limit_engine.own_loops import GIVE_WAY_AFTER_S, OwnLoops
+from limit_engine.ramp import Ramp
 
 RATED_W, FAILSAFE_W = 10_000.0, 1500.0
 SOURCES = {"csip": {"kind": "obligation", "fallback": {"export_limit_w": 1500}}}
@@ -223,3 +226,11 @@ def test_an_inverter_that_obeys_us_is_told_both_numbers_too() -> None:
     assert isinstance(said, m.Setpoint)
     assert said.export_limit_w == 1500.0
     assert said.target_w == pytest.approx(3500.0, abs=50.0)
+
+
+def test_an_inverter_that_holds_the_export_itself_never_counts_as_0_w_curtailed() -> None:
+    """Its target is no limit of its own, so nothing tells whether it is held down."""
+    track = Track("roof", RATED_W, Ramp(5000.0, 2000.0), by_export=True)
+    assert curtailment([track]).watts is None
+    track.by_export = False
+    assert curtailment([track]).watts == 0.0

@@ -277,3 +277,8 @@ def test_what_stands_in_a_sungrow_sg_is_not_written_again_because_nobody_knows_w
     for _ in range(3):
         sungrow.write_limit(30.0, 0)
     assert server.writes == [(1, 5007, [300]), (1, 5006, [0xAA])]
+
+
+def test_a_limit_that_is_not_enabled_may_read_as_anything(server: Any, device: RegisterInverter) -> None:
+    server.put(UNIT, 300, 0x55, 30_000)
+    assert device.read_control().effective_pct == 100.0

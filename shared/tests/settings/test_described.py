@@ -64,3 +64,9 @@ def test_one_that_holds_the_whole_export_cannot_keep_a_limit_of_each_phase(site_
         "export_limit_w: 5000\n  fail", "export_limit_w: 5000\n  export_limit_per_phase_w: 5000\n  fail"
     )
     assert "a limit of each phase would not be kept" in site_file.problem().message
+
+
+def test_who_names_a_device_as_the_driver_is_told_how_to_write_it(site_file: SiteFile) -> None:
+    site_file.put("id: roof, driver: sunspec", "id: roof, driver: goodwe-et")
+    problem = next(each for each in site_file.problems() if each.key == "inverters[0].driver")
+    assert problem.hint == "write `driver: registers, device: goodwe-et`"

@@ -34,6 +34,10 @@ def remark(job: InverterJob, wanted: Wanted) -> str | None:
     if (said := trouble(job)) is not None:
         return said
     if wanted.connect is False and job.device is not None and not job.device.can_disconnect:
+        if job.scope is m.Scope.EXPORT:
+            return (
+                "it has no switch that we may use: it exports nothing, and goes on making what the house uses"
+            )
         return "it has no switch that we may use: it is held at 0 W instead of disconnected"
     if job.spent:
         return "its limit has been written as often as its memory is worth a day: until tomorrow it is only tightened"

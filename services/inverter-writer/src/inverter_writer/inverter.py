@@ -24,6 +24,7 @@ from inverter_writer.readback import Readback, Verdict
 from inverter_writer.report import UNKNOWN, Report, Rules
 
 STATUS_EVERY_S = 1.0
+SPENT_TIGHTEN_S = 300.0
 IDENTIFY_EVERY_S = 60.0
 SILENT_S = 5.0
 ASLEEP = (InverterState.OFF, InverterState.SLEEPING)
@@ -184,8 +185,9 @@ class InverterJob:
 
     def _wait_s(self, percent: float, mono: float) -> float:
         written = self.pen.written
-        if self.spent and written is not None and percent >= written.percent:
-            return math.inf  # a tightening is never refused
+        if self.spent and written is not None and not is_urgent(percent, written):
+            # a tightening is never refused, but a small one that goes on all day would wear as much as raises do
+            return math.inf if percent >= written.percent else written.mono + SPENT_TIGHTEN_S - mono
         return wait_s(percent, written, mono, self.rules.inverters, self._pace)
 
     def _cycle(self, driver: InverterDevice, mono: float) -> None:

@@ -26,7 +26,7 @@ class Standing:
 
 
 class NeverWritten(Exception):
-    """Nothing is ever written to this inverter, so nothing of ours can be in it; the text says why."""
+    """Nothing may be written to this inverter as things stand; the text says why."""
 
 
 class Takeout:

@@ -87,7 +87,7 @@ def release(
     wanted = [inverter for inverter in site.modbus_inverters if inverter.id in names]
     done = [_release(site, inverter, yes) for inverter in wanted]
     if not all(done):
-        typer.echo("next: switch on what did not answer, then `dynexport release` again", err=True)
+        typer.echo("next: see to what is told above, then `dynexport release` again", err=True)
         raise typer.Exit(1)
     typer.echo("next: remove Dynexport; the installer's own limit in each inverter is what counts now")
 
@@ -116,8 +116,11 @@ def _release(site: Site, settings: InverterSettings, yes: bool) -> bool:
             return True
         typer.echo(f"{name}: done, now {takeout.write(standing, CLOCK.mono())} is in force")
     except NeverWritten as why:
-        typer.echo(f"{name}: nothing is written: {why}")
-        return True
+        typer.echo(f"{name}: nothing is written: {why}", err=True)
+        typer.echo(
+            f"{name}: if a limit of ours was ever written to it, take it out at the inverter", err=True
+        )
+        return False
     except ModbusError as error:
         typer.echo(f"{name}: {error}", err=True)
         return False

@@ -25,6 +25,10 @@ def curtailment(tracks: Sequence[Track]) -> Curtailment:
         return Curtailment(None, "no inverter answers")
     held = [track for track in tracks if at_limit(track)]
     if not held:
+        if any(track.by_export for track in tracks):
+            return Curtailment(
+                None, "an inverter holds the export itself, and does not say whether it has to"
+            )
         return Curtailment(0.0, "no inverter is at its limit")
     unknown = [track for track in held if track.available_w is None]
     if not unknown:

@@ -81,7 +81,9 @@ class BatteryFields(Section):
 class PowerFields(Section):
     """Which field of a generator publisher's JSON is what; dots step into nested objects."""
 
-    power_w: str = Field(description="Path of its power, watts, + generation.")
+    power_w: str = Field(
+        description="Path of its power, watts: a generator's + generation, a load's + consumption."
+    )
     measured_at: str | None = Field(default=None, description="Path of the time, RFC 3339 or Unix seconds.")
 
 

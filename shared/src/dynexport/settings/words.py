@@ -158,7 +158,14 @@ def _driver(place: Location, source: Source) -> Problem:
     message, seen = f"must be one of {', '.join(allowed)}", value_at(source.data, place)
     if seen is None:
         return source.problem(place, f"is missing: {message}", hint=f"for example `driver: {allowed[0]}`")
-    return source.problem(place, message, value=shown(seen), hint=_nearest(seen, allowed))
+    return source.problem(place, message, value=shown(seen), hint=_described(seen) or _nearest(seen, allowed))
+
+
+def _described(seen: Any) -> str | None:
+    """Whoever names a device as its driver means its description."""
+    from dynexport.modbus.registers.catalogue import names
+
+    return f"write `driver: registers, device: {seen}`" if seen in names() else None
 
 
 def _word(place: Location, value: str | None, source: Source) -> Problem:

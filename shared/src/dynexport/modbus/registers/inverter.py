@@ -122,7 +122,9 @@ class RegisterInverter:
         connected = None if connect is None else reader.flag(connect.state, reader.one(connect.state))
         if foreign:
             return ControlValues(connected, 0.0, True, None, foreign=True)
-        if reader.raw(limit.value, snapshot) in limit.unlimited:
+        if (
+            not enabled or reader.raw(limit.value, snapshot) in limit.unlimited
+        ):  # what stands there limits nothing
             return ControlValues(connected, FULL_PCT, enabled, None)
         value = reader.number(limit.value, snapshot)
         if value is None:
