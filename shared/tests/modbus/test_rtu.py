@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from dynexport.cli.main import application
 from dynexport.clock import SystemClock
 from dynexport.modbus.endpoint import BadAnswer, Endpoint, Refused, Unreachable
 from dynexport.modbus.rtu import seal
@@ -207,3 +209,13 @@ def test_a_gateway_that_drops_the_connection_is_connected_again_at_once() -> Non
     gateway.close()
     with pytest.raises(Unreachable, match="no connection"):
         master.read_holding(1, 40, 1)
+
+
+def test_a_device_behind_a_gateway_in_raw_mode_is_dumped(tmp_path: Path) -> None:
+    gateway = Gateway()
+    place = f"127.0.0.1:{gateway.address.port}"
+    words = ["dump", place, "--rtu", "--registers", "40-42", "--config", str(tmp_path / "none.yaml")]
+    done = CliRunner().invoke(application(), words)
+    gateway.close()
+    assert done.exit_code == 0, done.output
+    assert "40: 0028 0029 002a" in done.output

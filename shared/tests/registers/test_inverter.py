@@ -282,3 +282,20 @@ def test_what_stands_in_a_sungrow_sg_is_not_written_again_because_nobody_knows_w
 def test_a_limit_that_is_not_enabled_may_read_as_anything(server: Any, device: RegisterInverter) -> None:
     server.put(UNIT, 300, 0x55, 30_000)
     assert device.read_control().effective_pct == 100.0
+
+
+def test_an_export_limit_above_the_rating_is_told_from_none_where_it_persists(
+    server: Any, endpoint: Endpoint, acme: Description, device: RegisterInverter
+) -> None:
+    """The master of two hybrids may hold the whole site's limit, which `release` must not lift."""
+    assert acme.limit is not None
+    value = acme.limit.value.model_copy(update={"scale": 10.0})
+    update = {"scope": Scope.EXPORT, "unit": "w", "resolution": 10.0, "value": value, "persistent": True}
+    limit = acme.limit.model_copy(update=update)
+    master = RegisterInverter(
+        endpoint, UNIT, acme.model_copy(update={"limit": limit}), name="acme", rated_w=10_000, tested=False
+    )
+    server.put(UNIT, 300, 0xAA, 1500)
+    assert master.read_control().effective_pct == pytest.approx(99.9)
+    server.put(UNIT, 301, 1000)
+    assert master.read_control().effective_pct == 100.0, "the most that we write ourselves"

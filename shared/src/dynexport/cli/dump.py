@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import typer
@@ -35,6 +36,11 @@ def dump(
     inputs: bool = typer.Option(
         False, "--input", help="With --registers: input registers, not holding ones."
     ),
+    rtu: bool = typer.Option(
+        False,
+        "--rtu",
+        help="The address is a serial gateway that passes bytes on as they are (RTU over TCP).",
+    ),
     baudrate: int = typer.Option(9600, help="Bits per second of the serial port."),
     parity: str = typer.Option("N", help="N, E or O: parity of the serial port."),
     stopbits: int = typer.Option(1, help="Stop bits of the serial port, 1 or 2."),
@@ -48,6 +54,8 @@ def dump(
     if out is not None and out.exists():
         raise typer.BadParameter(f"{out} exists: name a new file")
     address = _address(device, baudrate, parity, stopbits)
+    if rtu and isinstance(address, TcpAddress):
+        address = replace(address, framing="rtu")
     taken = owned(config)
     if owner := taken.owner(address):
         typer.echo(f"{address} is left alone: {owner} {taken.verb} it", err=True)
@@ -107,7 +115,7 @@ def _read(address: Address, unit: int, wanted: tuple[int, int] | None, inputs: b
         raise _ended(error, hint) from None
     except Unreachable as error:
         hint = "is Modbus switched on in it, is the port right (SolarEdge 1502), is it the only client, is it day? "
-        hint += "A gateway in raw mode (framing: rtu) is not read: switch it to Modbus TCP for the while"
+        hint += "A gateway that passes bytes on as they are (raw mode): --rtu"
         raise _ended(error, hint) from None
     except ModbusError as error:
         raise _ended(

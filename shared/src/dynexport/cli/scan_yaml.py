@@ -124,6 +124,7 @@ def _sureness(device: Found) -> str:
 def _where(address: Address) -> str:
     """`tcp:` or `serial:` as site.yaml has it."""
     if isinstance(address, TcpAddress):
-        return f"tcp: {{host: {address.host}, port: {address.port}}}"
+        framing = "" if address.framing == "tcp" else f", framing: {address.framing}"
+        return f"tcp: {{host: {address.host}, port: {address.port}{framing}}}"
     line = f"baudrate: {address.baudrate}, parity: {address.parity}, stopbits: {address.stopbits}"
     return f"serial: {{port: {address.port}, {line}}}"

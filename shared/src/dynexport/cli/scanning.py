@@ -47,6 +47,9 @@ def scan(
     baudrate: int = typer.Option(9600, help="Bits per second of the serial port."),
     parity: str = typer.Option("N", help="N, E or O: parity of the serial port."),
     stopbits: int = typer.Option(1, help="Stop bits of the serial port, 1 or 2."),
+    rtu: bool = typer.Option(
+        False, "--rtu", help="The hosts are serial gateways that pass bytes on as they are (RTU over TCP)."
+    ),
     all_units: bool = typer.Option(
         False, "--all-units", help="Ask every unit id 0 to 247: up to 5 minutes for each host that is silent."
     ),
@@ -56,7 +59,8 @@ def scan(
     if serial is not None:
         places: list[Sequence[Address]] = [[serial_address(serial, baudrate, parity, stopbits)]]
     else:
-        places = list(at_hosts(_targets(hosts or []), list(dict.fromkeys([USUAL_PORT, *(port or [])]))))
+        ports = list(dict.fromkeys([USUAL_PORT, *(port or [])]))
+        places = list(at_hosts(_targets(hosts or []), ports, "rtu" if rtu else "tcp"))
     taken = owned(config)
     left_alone = {address: name for place in places for address in place if (name := taken.owner(address))}
     for address, name in left_alone.items():

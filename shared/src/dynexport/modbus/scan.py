@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from dynexport.messages import HardwareFallback, Scope
 from dynexport.modbus import sunspec_meter, sunspec_readings
+from dynexport.modbus.address import Framing
 from dynexport.modbus.endpoint import Address, Endpoint, ModbusError, NoConnection, TcpAddress, Unreachable
 from dynexport.modbus.inverter_values import InverterIdentity
 from dynexport.modbus.recognise import meters_behind, rated_w, recognise
@@ -96,9 +97,9 @@ def search(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def hosts(names: Iterable[str], ports: Sequence[int]) -> list[list[TcpAddress]]:
+def hosts(names: Iterable[str], ports: Sequence[int], framing: Framing = "tcp") -> list[list[TcpAddress]]:
     """The places of a search over TCP: each host with its ports."""
-    return [[TcpAddress(name, port) for port in ports] for name in names]
+    return [[TcpAddress(name, port, framing) for port in ports] for name in names]
 
 
 def look(address: Address, units: Sequence[int], timeout_s: float = ANSWERS_WITHIN_S) -> list[Found]:

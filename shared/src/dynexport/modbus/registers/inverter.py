@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dynexport.messages import HardwareFallback, InverterState
+from dynexport.messages import HardwareFallback, InverterState, Scope
 from dynexport.modbus.endpoint import Endpoint, ModbusError
 from dynexport.modbus.inverter_values import ControlValues, InverterIdentity, InverterStatus, InverterValues
 from dynexport.modbus.registers.model import Description, LimitSection, Write
@@ -132,7 +132,9 @@ class RegisterInverter:
         percent = self._pct(value, limit)
         if percent < 0.0 or (limit.unit == "pct" and percent > MOST_PCT):
             raise BadValue(f"{reader.where}: a limit of {percent:g} % makes no sense")
-        return ControlValues(connected, min(FULL_PCT, percent), enabled, None)
+        return ControlValues(
+            connected, min(self._most_pct(limit), percent) if percent > FULL_PCT else percent, enabled, None
+        )
 
     def write_limit(self, limit_pct: float, revert_s: int, revert_pct: float = 0.0) -> None:
         """In the description's order, rounded down; `revert_s` 0 leaves its timer at its shortest: it goes to
@@ -172,6 +174,14 @@ class RegisterInverter:
         except ModbusError:
             self._prepared = False
             raise
+
+    def _most_pct(self, limit: LimitSection) -> float:
+        """What a limit above the rating counts as. Of an export that the device remembers it may be an installer's for
+        the whole site: one step below 100 %, so that it is told from none, and never lifted without a word.
+        """
+        if limit.scope is Scope.EXPORT and limit.persistent:
+            return FULL_PCT - self._pct(limit.resolution, limit)
+        return FULL_PCT
 
     def _limit(self) -> LimitSection:
         if self._description.limit is None:
