@@ -132,9 +132,9 @@ class RegisterInverter:
         percent = self._pct(value, limit)
         if percent < 0.0 or (limit.unit == "pct" and percent > MOST_PCT):
             raise BadValue(f"{reader.where}: a limit of {percent:g} % makes no sense")
-        return ControlValues(
-            connected, min(self._most_pct(limit), percent) if percent > FULL_PCT else percent, enabled, None
-        )
+        if percent > FULL_PCT:
+            percent = self._most_pct(limit)
+        return ControlValues(connected, percent, enabled, None)
 
     def write_limit(self, limit_pct: float, revert_s: int, revert_pct: float = 0.0) -> None:
         """In the description's order, rounded down; `revert_s` 0 leaves its timer at its shortest: it goes to
