@@ -101,3 +101,9 @@ def test_a_shelly_needs_no_fields(site_file: SiteFile, text: str, topics: tuple[
     site = site_file.put(SUNSPEC, text).load()
     assert isinstance(site.meter, MqttMeter)
     assert site.foreign_topics == topics
+
+
+def test_a_pro_3ems_topic_without_its_end_is_told(site_file: SiteFile) -> None:
+    meter = "{driver: sunspec, tcp: {host: 192.0.2.10}, unit: 240}"
+    site_file.put(meter, "{driver: mqtt, format: shelly_pro_3em, topic: shellypro3em-1}")
+    assert "`<prefix>/status/em:0`" in site_file.problem().message

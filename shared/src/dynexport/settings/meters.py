@@ -93,6 +93,8 @@ class MqttMeter(Section):
     def _mapping_fits(self) -> Self:
         if (self.format == "fields") != (self.fields is not None):
             raise ValueError("`fields` goes with `format: fields`, and must be given there")
+        if self.format == "shelly_pro_3em" and "/status/em:" not in self.topic:
+            raise ValueError(f"a Pro 3EM tells its powers on `<prefix>/status/em:0`, not on `{self.topic}`")
         return self
 
     @property
