@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dynexport.messages import Scope, Setpoint
-
-LEASE_S = 15.0
-LONGEST_TTL_S = 15.0
-MOST_ENGINES = 16
+from inverter_writer.lease import Lease, deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,36 +30,22 @@ class Accepted:
 
 
 @dataclass(slots=True)
-class Acceptance:
+class Acceptance(Lease):
     """The lease of one inverter, and the last accepted setpoint."""
 
     accepted: Accepted | None = None
-    holder: str | None = None
-    holder_heard: float = -math.inf
-    _seqs: dict[str, int] = field(default_factory=dict)
 
     def offer(self, setpoint: Setpoint, mono: float) -> str | None:
         """Take a live setpoint in; None when it counts, else why it does not."""
         if not math.isfinite(setpoint.target_w) or setpoint.target_w < 0:
             return f"target_w {setpoint.target_w} is no power to make"
-        last = self._seqs.get(setpoint.engine_id)
-        if last is not None and setpoint.seq <= last:
-            return f"seq {setpoint.seq} is not after {last}"
-        self._remember(setpoint)
-        if self._free(mono) or setpoint.engine_id == self.holder:
-            self._hold(setpoint, mono)
+        if (refused := self.out_of_order(setpoint)) is not None:
+            return refused
+        if self.holds(setpoint, mono):
             self._accept(setpoint, setpoint.target_w, setpoint.export_limit_w, setpoint.connect, mono)
         else:
             self._tighten(setpoint, mono)
         return None
-
-    def _free(self, mono: float) -> bool:
-        return self.holder is None or mono - self.holder_heard > LEASE_S
-
-    def _hold(self, setpoint: Setpoint, mono: float) -> None:
-        self.holder, self.holder_heard = setpoint.engine_id, mono
-        if setpoint.release:
-            self.holder = None
 
     def _tighten(self, setpoint: Setpoint, mono: float) -> None:
         """Another engine's word while the lease is held can only tighten, and feeds the deadline.
@@ -81,11 +64,5 @@ class Acceptance:
     def _accept(
         self, setpoint: Setpoint, target_w: float, export_w: float | None, connect: bool, mono: float
     ) -> None:
-        deadline = mono + min(setpoint.ttl_s, LONGEST_TTL_S)
-        self.accepted = Accepted(target_w, connect, setpoint.seq, setpoint.engine_id, deadline, export_w)
-
-    def _remember(self, setpoint: Setpoint) -> None:
-        self._seqs.pop(setpoint.engine_id, None)
-        self._seqs[setpoint.engine_id] = setpoint.seq
-        while len(self._seqs) > MOST_ENGINES:
-            del self._seqs[next(iter(self._seqs))]
+        until = deadline(setpoint, mono)
+        self.accepted = Accepted(target_w, connect, setpoint.seq, setpoint.engine_id, until, export_w)

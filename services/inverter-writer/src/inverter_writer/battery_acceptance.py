@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from dynexport.messages import BatterySetpoint
 from dynexport.modbus.battery_values import Order
-from inverter_writer.acceptance import LEASE_S, LONGEST_TTL_S, MOST_ENGINES
+from inverter_writer.lease import Lease, deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,34 +20,20 @@ class AcceptedOrder:
 
 
 @dataclass(slots=True)
-class BatteryAcceptance:
+class BatteryAcceptance(Lease):
     """The lease of one battery, and the last accepted setpoint."""
 
     accepted: AcceptedOrder | None = None
-    holder: str | None = None
-    holder_heard: float = -math.inf
-    _seqs: dict[str, int] = field(default_factory=dict)
 
     def offer(self, setpoint: BatterySetpoint, mono: float) -> str | None:
         """Take a live setpoint in; None when it counts, else why it does not."""
-        last = self._seqs.get(setpoint.engine_id)
-        if last is not None and setpoint.seq <= last:
-            return f"seq {setpoint.seq} is not after {last}"
-        self._remember(setpoint)
+        if (refused := self.out_of_order(setpoint)) is not None:
+            return refused
         order = Order(setpoint.target_w, setpoint.max_charge_w, setpoint.max_discharge_w)
-        if self.holder is None or mono - self.holder_heard > LEASE_S or setpoint.engine_id == self.holder:
-            self.holder, self.holder_heard = (None if setpoint.release else setpoint.engine_id), mono
-        elif self.accepted is not None:
+        if not self.holds(setpoint, mono) and self.accepted is not None:
             order = _tightened(self.accepted.order, order)
-        deadline = mono + min(setpoint.ttl_s, LONGEST_TTL_S)
-        self.accepted = AcceptedOrder(order, setpoint.seq, setpoint.engine_id, deadline)
+        self.accepted = AcceptedOrder(order, setpoint.seq, setpoint.engine_id, deadline(setpoint, mono))
         return None
-
-    def _remember(self, setpoint: BatterySetpoint) -> None:
-        self._seqs.pop(setpoint.engine_id, None)
-        self._seqs[setpoint.engine_id] = setpoint.seq
-        while len(self._seqs) > MOST_ENGINES:
-            del self._seqs[next(iter(self._seqs))]
 
 
 def _tightened(standing: Order, other: Order) -> Order:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from dynexport.messages import ControlState
 from dynexport.settings.models import Load
-from inverter_writer.acceptance import LEASE_S, Accepted
+from inverter_writer.acceptance import Accepted
+from inverter_writer.lease import LEASE_S
 
 RAISE_S = 1.0
 REFRESH_S = 8.0
