@@ -133,3 +133,11 @@ TcpChoice = Annotated[
         description="Where it answers by TCP. Inverters and meter may share it, as they may a port.",
     ),
 ]
+Described = Annotated[
+    str,
+    Field(
+        min_length=1,
+        description="A shipped description by its name (`dynexport devices` lists them), or the path of your own "
+        "(it ends in .yaml, and a relative one starts where `site.yaml` is).",
+    ),
+]

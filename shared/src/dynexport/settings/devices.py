@@ -6,7 +6,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from dynexport.settings.base import Identifier, Number, Rating, Section, SerialChoice, TcpChoice, Watts, Whole
+from dynexport.settings.base import (
+    Described,
+    Identifier,
+    Number,
+    Rating,
+    Section,
+    SerialChoice,
+    TcpChoice,
+    Watts,
+    Whole,
+)
 from dynexport.settings.inverters import InverterSection, Phase
 from dynexport.settings.mqtt_devices import LoadCommand, MqttInverter
 
@@ -44,11 +54,7 @@ class RegisterInverter(InverterSection):
     """An inverter that a device description reads and limits, over Modbus TCP or RTU (docs/devices.md)."""
 
     driver: Literal["registers"] = Field(description="`registers`: by a device description.")
-    device: str = Field(
-        min_length=1,
-        description="A shipped description by its name (`dynexport devices` lists them), or the path of your own "
-        "(it ends in .yaml, and a relative one starts where `site.yaml` is).",
-    )
+    device: Described
     serial: SerialChoice = None
     tcp: TcpChoice = None
     unit: Whole = Field(default=1, ge=0, le=247, description="Modbus unit id.")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from dynexport.settings.base import Number, Section, SerialChoice, TcpChoice, Whole
+from dynexport.settings.base import Described, Number, Section, SerialChoice, TcpChoice, Whole
 from dynexport.settings.web_meters import PowerwallMeter, SolarApiMeter
 
 
@@ -33,11 +33,7 @@ class RegisterMeter(Section):
     """A meter that a device description reads, over Modbus TCP or RTU (docs/devices.md)."""
 
     driver: Literal["registers"] = Field(description="`registers`: by a device description.")
-    device: str = Field(
-        min_length=1,
-        description="A shipped description by its name (`dynexport devices` lists them), or the path of your own "
-        "(it ends in .yaml, and a relative one starts where `site.yaml` is).",
-    )
+    device: Described
     serial: SerialChoice = None
     tcp: TcpChoice = None
     unit: Whole = Field(default=1, ge=0, le=247, description="Modbus unit id.")
